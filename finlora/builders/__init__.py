@@ -1,0 +1,1 @@
+"""Dataset builders: code that makes data files, one module per task family."""
