@@ -1,0 +1,82 @@
+"""JSON files written by people: read strictly, with the line of every key at hand."""
+
+import json
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import yaml
+
+from finlora.errors import ConfigError, Problem
+
+
+def parse_object(text: str, file: str) -> dict[str, Any]:
+    """Parse a JSON object; a key that stands twice is a fault, not a silent last-one-wins.
+
+    Args:
+        text: the file's text.
+        file: its path, for messages.
+
+    Raises:
+        ConfigError: not JSON (with line and column), a repeated key (with its line), or no object.
+    """
+    repeated = False
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal repeated
+        entries = dict(pairs)
+        repeated |= len(entries) != len(pairs)
+        return entries
+
+    try:
+        entries = json.loads(text, object_pairs_hook=unique)
+    except json.JSONDecodeError as error:
+        raise ConfigError([Problem(f"not JSON: {error.msg}", file, error.lineno, error.colno)]) from None
+    except RecursionError:
+        raise ConfigError([Problem("nested too deeply", file)]) from None
+    if repeated:
+        faults = KeyLines(text).repeated()
+        raise ConfigError([Problem(f"the key '{key}' stands twice", file, line) for key, line in faults])
+    if not isinstance(entries, dict):
+        raise ConfigError([Problem("must be a JSON object", file, 1)])
+    return entries
+
+
+class KeyLines:
+    """Where keys stand in a JSON text. Composed only once somebody asks: that takes a moment."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @cached_property
+    def _tree(self) -> yaml.Node | None:
+        # JSON reads as YAML, whose parser knows its lines; YAML alone refuses tabs between tokens.
+        return yaml.compose(self._text.replace("\t", " "), Loader=yaml.SafeLoader)
+
+    def of(self, *path: str) -> int | None:
+        """Return the 1-based line of the deepest key of `path` that is there, or None."""
+        node, line = self._tree, None
+        for wanted in path:
+            pairs = node.value if isinstance(node, yaml.MappingNode) else []
+            found = [(key, value) for key, value in pairs if key.value == wanted]
+            if not found:
+                break
+            line, node = found[-1][0].start_mark.line + 1, found[-1][1]
+        return line
+
+    def repeated(self) -> list[tuple[str, int]]:
+        """Return (key, 1-based line) of every key that stands a second time in its object."""
+        return list(_repeated(self._tree))
+
+
+def _repeated(node: yaml.Node | None) -> Iterator[tuple[str, int]]:
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                yield key.value, key.start_mark.line + 1
+            seen.add(key.value)
+            yield from _repeated(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for child in node.value:
+            yield from _repeated(child)
