@@ -1,0 +1,161 @@
+"""What lies in `lora_adapters/`: manifests, finding and checking adapters, publishing them."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from finlora.errors import AdapterError, FinLoRAError, UsageError, did_you_mean
+from finlora.files import write_json
+
+SHELF = "lora_adapters"
+MANIFEST = "finlora.json"
+SCHEMA = 1
+WEIGHTS = "adapter_model.safetensors"
+PEFT_CONFIG = "adapter_config.json"
+_PICKLES = ("adapter_model.bin", "adapter_model.pt", "adapter_model.pth")
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A trained folder.
+
+    Args:
+        folder: where it lies.
+        peft: its `adapter_config.json`.
+        manifest: its `finlora.json`; None for a bare PEFT adapter.
+    """
+
+    folder: Path
+    peft: dict[str, Any]
+    manifest: dict[str, Any] | None
+
+    @property
+    def name(self) -> str:
+        """The run it came from, or the folder's name."""
+        return self.folder.name
+
+
+def place(root: Path, variant: str, run: str) -> Path:
+    """Return the folder of a run's adapter on the shelf of a project."""
+    return root / SHELF / variant / run
+
+
+def read(folder: Path) -> Adapter:
+    """Read an adapter folder and check that it is one.
+
+    Raises:
+        AdapterError: what is missing or wrong.
+    """
+    mend(folder)
+    if not folder.is_dir():
+        raise AdapterError(f"{folder}: no such adapter folder")
+    pickles = [name for name in _PICKLES if (folder / name).exists()]
+    if pickles and not (folder / WEIGHTS).exists():
+        raise AdapterError(
+            f"{folder / pickles[0]}: weights as pickle can run code when loaded; FinLoRA reads "
+            f"safetensors only. Ask its author for {WEIGHTS}"
+        )
+    missing = [name for name in (PEFT_CONFIG, WEIGHTS) if not (folder / name).is_file()]
+    if missing:
+        found = ", ".join(sorted(p.name for p in folder.iterdir())[:8]) or "nothing"
+        raise AdapterError(f"{folder}: not an adapter: {' and '.join(missing)} missing; found: {found}")
+    manifest = _read_json(folder / MANIFEST) if (folder / MANIFEST).exists() else None
+    if manifest is not None and manifest.get("schema") != SCHEMA:
+        raise AdapterError(
+            f"{folder / MANIFEST}: schema {manifest.get('schema')!r}; this FinLoRA reads schema {SCHEMA}"
+        )
+    return Adapter(folder, _read_json(folder / PEFT_CONFIG), manifest)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise AdapterError(f"{path}: can't be read: {error}") from None
+    if not isinstance(value, dict):
+        raise AdapterError(f"{path}: must be a JSON object")
+    return value
+
+
+def find(path_or_name: str, root: Path | None) -> Adapter:
+    """Find an adapter by folder, or by run name on a project's shelf.
+
+    Args:
+        path_or_name: a folder, or the name of a run.
+        root: the project; None when there is none around.
+
+    Raises:
+        UsageError: nothing is called so; near names are listed.
+        AdapterError: it is there, but no adapter.
+    """
+    folder = Path(path_or_name).expanduser()
+    if folder.exists():
+        return read(folder)
+    shelf = on_shelf(root) if root else []
+    hits = [adapter for adapter in shelf if adapter.name == path_or_name]
+    if len(hits) == 1:
+        return read(hits[0])
+    if hits:
+        places = ", ".join(str(hit) for hit in hits)
+        raise UsageError(f"several adapters are called '{path_or_name}': {places}; give the folder")
+    near = did_you_mean(path_or_name, [adapter.name for adapter in shelf])
+    there = f" on the shelf {root / SHELF}" if root else " (no project here)"
+    raise UsageError(
+        f"no adapter '{path_or_name}'{there}{near}\nTrain it with: finlora finetune {path_or_name}"
+    )
+
+
+def on_shelf(root: Path) -> list[Path]:
+    """Return every adapter folder on a project's shelf, by variant and name."""
+    shelf = root / SHELF
+    for old in shelf.glob("*/.*.old"):
+        mend(old.with_name(old.name.removeprefix(".").removesuffix(".old")))
+    return sorted(path.parent for path in shelf.glob(f"*/*/{PEFT_CONFIG}") if path.parent.name[0] != ".")
+
+
+def mend(folder: Path) -> None:
+    """Finish or undo a swap that `publish` could not end."""
+    old = folder.with_name(f".{folder.name}.old")
+    if old.is_dir() and folder.is_dir():
+        shutil.rmtree(old)
+    elif old.is_dir():
+        old.rename(folder)
+
+
+def publish(trained: Path, folder: Path, manifest: dict[str, Any], base_name: str) -> Adapter:
+    """Put a trained adapter on the shelf, whole or not at all.
+
+    The white-listed files are copied beside the final place and renamed; an adapter that is there
+    already gives way only then. Absolute paths of the training machine do not come along.
+
+    Args:
+        trained: the folder with Axolotl's final files.
+        folder: the final place.
+        manifest: what goes into `finlora.json`.
+        base_name: the base model's name as the config gives it, for `adapter_config.json`.
+
+    Raises:
+        AdapterError: training left no complete adapter.
+        FinLoRAError: the disk is full or not writable; the old adapter, if any, is untouched.
+    """
+    peft = read(trained).peft
+    fresh = folder.with_name(f".{folder.name}.new")
+    old = folder.with_name(f".{folder.name}.old")
+    mend(folder)
+    shutil.rmtree(fresh, ignore_errors=True)
+    try:
+        fresh.mkdir(parents=True)
+        shutil.copyfile(trained / WEIGHTS, fresh / WEIGHTS)
+        write_json(fresh / PEFT_CONFIG, {**peft, "base_model_name_or_path": base_name})
+        write_json(fresh / MANIFEST, {"schema": SCHEMA, **manifest})
+        if folder.exists():
+            folder.rename(old)
+        fresh.rename(folder)
+    except OSError as error:
+        raise FinLoRAError(f"{folder}: the adapter can't be published: {error.strerror}") from None
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+        mend(folder)
+    return read(folder)

@@ -1,0 +1,124 @@
+"""Dataset rows: read and check them, split them; every complaint carries file, line and column."""
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from finlora.errors import DataError, Problem
+from finlora.files import write_atomic
+
+COLUMNS = ("context", "target")
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_MOST_PROBLEMS = 20
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One example.
+
+    Args:
+        context: what the model is given.
+        target: the answer it is to learn.
+        line: 1-based line in its file.
+    """
+
+    context: str
+    target: str
+    line: int
+
+
+def read_rows(path: Path, columns: Sequence[str] = COLUMNS) -> list[Row]:
+    """Read a JSONL dataset, and check every row before anything is done with one.
+
+    Args:
+        path: the file, one JSON object a line; blank lines are passed over.
+        columns: the columns every row must have; without `target`, targets are empty.
+
+    Returns:
+        The rows in file order.
+
+    Raises:
+        DataError: the file is missing, empty or no dataset, or rows are faulty (the first 20 faults).
+    """
+    name = str(path)
+    if not path.is_file():
+        kind = "is a folder, not a JSONL file" if path.is_dir() else "no such dataset file"
+        raise DataError(
+            [Problem(kind, name)], "Check dataset_path; `finlora configs list` shows what is present"
+        )
+    content = path.read_bytes()
+    if content.startswith(_LFS_POINTER):
+        raise DataError(
+            [Problem("is a Git LFS pointer, not data", name)], "Fetch the file itself: git lfs pull"
+        )
+    rows: list[Row] = []
+    problems: list[Problem] = []
+    for line, raw in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
+        if not raw.strip():
+            continue
+        row = _read_row(raw, name, line, columns)
+        if isinstance(row, Row):
+            rows.append(row)
+        else:
+            problems.append(row)
+    if len(problems) > _MOST_PROBLEMS:
+        more = Problem(f"{len(problems) - _MOST_PROBLEMS} more faulty lines", name)
+        problems = [*problems[:_MOST_PROBLEMS], more]
+    if problems:
+        raise DataError(problems)
+    if not rows:
+        raise DataError([Problem("holds no row", name)])
+    return rows
+
+
+def _read_row(raw: bytes, file: str, line: int, columns: Sequence[str]) -> Row | Problem:
+    try:
+        value: Any = json.loads(raw)
+    except json.JSONDecodeError as error:
+        return Problem(f"not JSON: {error.msg}", file, line, error.colno)
+    except UnicodeDecodeError as error:
+        return Problem("not UTF-8 text", file, line, error.start + 1)
+    except RecursionError:
+        return Problem("nested too deeply", file, line)
+    if not isinstance(value, dict):
+        return Problem("a row is a JSON object", file, line)
+    for column in columns:
+        if column not in value:
+            found = ", ".join(value) or "none"
+            return Problem(f"the column '{column}' is missing; columns found: {found}", file, line)
+        text = value[column]
+        if not isinstance(text, str):
+            return Problem(f"'{column}' is {json.dumps(text)[:40]}; it must be text", file, line)
+        if not text.strip():
+            return Problem(f"'{column}' is empty", file, line)
+    return Row(value["context"], value["target"] if "target" in columns else "", line)
+
+
+def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows as JSONL, whole or not at all."""
+    write_atomic(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def split(rows: Sequence[T], share: float, seed: int) -> tuple[list[T], list[T]]:
+    """Split rows at random into training and validation rows.
+
+    Args:
+        rows: what to split.
+        share: share of the validation rows, 0 to below 1. A share above 0 gives at least one row
+            where there are two or more.
+        seed: decides the split.
+
+    Returns:
+        Training rows and validation rows, both in their first order.
+    """
+    held = round(len(rows) * share)
+    if share > 0 and len(rows) > 1:
+        held = min(max(held, 1), len(rows) - 1)
+    chosen = set(random.Random(seed).sample(range(len(rows)), held))
+    train = [row for i, row in enumerate(rows) if i not in chosen]
+    return train, [row for i, row in enumerate(rows) if i in chosen]

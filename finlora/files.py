@@ -1,0 +1,71 @@
+"""Writing files whole or not at all, and telling files apart by content."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from finlora.errors import FinLoRAError
+
+_CHUNK = 1 << 20
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Write a file through a sibling temporary file, so that no reader ever sees half of it.
+
+    Args:
+        path: the file; its folder is made if need be.
+        content: text (stored as UTF-8) or bytes.
+
+    Raises:
+        FinLoRAError: the disk is full or the folder can't be written; nothing is left behind.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise FinLoRAError(f"{path}: can't be written: {error.strerror}") from None
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented JSON, whole or not at all; errors as in `write_atomic`."""
+    write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's content as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fingerprint(paths: list[Path], every: int = 64) -> str:
+    """Return a digest of large files in well under a second per gigabyte.
+
+    Reads each file's name and size, and its content one MiB out of `every` MiB, the first and the
+    last always among them: enough to tell two trainings of one architecture apart, which differ
+    in every weight.
+
+    Args:
+        paths: the files, in any order.
+        every: distance of the samples in MiB.
+
+    Returns:
+        Hexadecimal SHA-256 over the samples.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(paths, key=lambda p: p.name):
+        size = path.stat().st_size
+        digest.update(f"{path.name}\0{size}\0".encode())
+        with path.open("rb") as file:
+            for start in [*range(0, size, every * _CHUNK), max(0, size - _CHUNK)]:
+                file.seek(start)
+                digest.update(file.read(_CHUNK))
+    return digest.hexdigest()
