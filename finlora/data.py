@@ -122,3 +122,34 @@ def split(rows: Sequence[T], share: float, seed: int) -> tuple[list[T], list[T]]
     chosen = set(random.Random(seed).sample(range(len(rows)), held))
     train = [row for i, row in enumerate(rows) if i not in chosen]
     return train, [row for i, row in enumerate(rows) if i in chosen]
+
+
+def length_order(lengths: Sequence[int], step_rows: int, seed: int) -> list[int]:
+    """Return an order of rows in which the rows of one step are about equally long.
+
+    Rows are shuffled, then sorted by length within pools of 50 steps, and the steps are shuffled:
+    little padding, and the order is fixed once, so that a resumed training sees the same rows. The
+    step with the longest rows comes first: what does not fit in memory fails in the first minute.
+
+    Args:
+        lengths: tokens of each row.
+        step_rows: rows of one optimiser step over all processes.
+        seed: decides the order.
+
+    Returns:
+        Row numbers, each once.
+    """
+    chance = random.Random(seed)
+    rows = chance.sample(range(len(lengths)), len(lengths))
+    pool = 50 * step_rows
+    rows = [
+        row
+        for start in range(0, len(rows), pool)
+        for row in sorted(rows[start : start + pool], key=lambda r: (lengths[r], r))
+    ]
+    steps = [rows[start : start + step_rows] for start in range(0, len(rows), step_rows)]
+    # An incomplete last step stays last: in the middle it would shift every later step.
+    last = [steps.pop()] if steps and len(steps[-1]) < step_rows else []
+    chance.shuffle(steps)
+    steps.sort(key=lambda step: max(lengths[r] for r in step) < max(lengths, default=0))
+    return [row for step in [*steps, *last] for row in step]

@@ -1,0 +1,107 @@
+"""Dataset rows as the training process sees them: token ids, labels, order; nothing lost in silence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from finlora import data, prompts
+from finlora.errors import DataError, Problem
+
+IGNORED = -100
+_MOST_DROPPED = 0.01
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class PreparedRows:
+    """Rows ready to train on.
+
+    Args:
+        train: token rows in training order (`input_ids`, `attention_mask`, `labels`).
+        validation: token rows held out.
+        report: counts for the manifest: rows, used, dropped, tokens, longest.
+    """
+
+    train: list[dict[str, list[int]]]
+    validation: list[dict[str, list[int]]]
+    report: dict[str, Any]
+
+
+def prepare(
+    rows: Sequence[data.Row],
+    file: str,
+    tokenizer: prompts.Tokenizer,
+    prompt: prompts.Prompt,
+    *,
+    sequence_len: int,
+    val_set_size: float,
+    step_rows: int,
+    seed: int,
+    allow_dropped_rows: bool,
+) -> PreparedRows:
+    """Turn dataset rows into token rows.
+
+    Only the answer and its end token are trained on.
+
+    Args:
+        rows: the dataset.
+        file: its path, for messages.
+        tokenizer: the base model's.
+        prompt: how contexts are asked.
+        sequence_len: tokens of the longest row allowed; longer rows are dropped and reported.
+        val_set_size: share of rows held out.
+        step_rows: rows of one optimiser step over all processes.
+        seed: decides split and order.
+        allow_dropped_rows: drop more than 1% of the rows without an error.
+
+    Raises:
+        DataError: too many rows are too long, or none is left.
+    """
+    pairs = prompt.answer_ids(tokenizer, [row.context for row in rows], [row.target for row in rows])
+    lengths = [len(question) + len(answer) for question, answer in pairs]
+    dropped = [i for i, length in enumerate(lengths) if length > sequence_len]
+    _check_dropped(rows, file, lengths, dropped, sequence_len, allow_dropped_rows)
+    kept = [_token_row(*pair) for pair, length in zip(pairs, lengths, strict=True) if length <= sequence_len]
+    train, validation = data.split(kept, val_set_size, seed)
+    order = data.length_order([len(row["input_ids"]) for row in train], step_rows, seed)
+    report = {
+        "rows": len(rows),
+        "train": len(train),
+        "validation": len(validation),
+        "dropped": {
+            "count": len(dropped),
+            "reason": f"longer than sequence_len {sequence_len}",
+            "lines": [rows[i].line for i in dropped[:100]],
+        },
+        "longest": max(lengths),
+        "tokens": sum(len(row["input_ids"]) for row in train),
+        "trained_tokens": sum(sum(label != IGNORED for label in row["labels"]) for row in train),
+    }
+    return PreparedRows([train[i] for i in order], validation, report)
+
+
+def _token_row(question: list[int], answer: list[int]) -> dict[str, list[int]]:
+    ids = question + answer
+    labels = [IGNORED] * len(question) + answer
+    return {"input_ids": ids, "attention_mask": [1] * len(ids), "labels": labels}
+
+
+def _check_dropped(
+    rows: Sequence[data.Row],
+    file: str,
+    lengths: list[int],
+    dropped: list[int],
+    sequence_len: int,
+    allowed: bool,
+) -> None:
+    if not dropped or (len(dropped) < len(rows) and (allowed or len(dropped) <= _MOST_DROPPED * len(rows))):
+        return
+    share = len(dropped) / len(rows)
+    first = [Problem(f"{lengths[i]} tokens", file, rows[i].line) for i in dropped[:_SHOWN]]
+    step = (
+        f"{len(dropped)} of {len(rows)} rows ({share:.1%}) are longer than sequence_len {sequence_len}; "
+        f"the first are listed.\nThe longest has {max(lengths)} tokens: raise sequence_len"
+    )
+    if len(dropped) < len(rows):
+        step += ", or drop these rows with --allow-dropped-rows"
+    raise DataError(first, step)
