@@ -1,0 +1,253 @@
+"""Builds the training command, runs it, follows it, and ends it. The only user of subprocess."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+from finlora.errors import FinLoRAError, LaunchError
+from finlora.events import JOB_VARIABLE, EventReader
+from finlora.privacy import OFFLINE, QUIET
+
+_POLL_SECONDS = 0.2
+_GRACE_SECONDS = 15.0
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+# Pattern in the child's log, what it means, what costs least to change.
+_CAUSES = (
+    (
+        r"CUDA out of memory|OutOfMemoryError",
+        "the GPU's memory is full",
+        "halve batch_size and double gradient_accumulation_steps (same result), or lower sequence_len",
+    ),
+    (r"No space left on device", "the disk is full", "free some space; what was trained before is untouched"),
+    (
+        r"No CUDA GPUs are available|Found no NVIDIA driver|CUDA driver version is insufficient",
+        "no usable GPU",
+        "see what this machine can run: finlora doctor",
+    ),
+    (
+        r"No module named '?(axolotl|accelerate|deepspeed|bitsandbytes)",
+        "the training packages are not installed",
+        "pip install 'finlora[train]'",
+    ),
+    (
+        r"[Aa]ddress already in use",
+        "the port of the training processes is taken",
+        "end the other training first",
+    ),
+    (
+        r"DefaultCPUAllocator: can't allocate memory|MemoryError",
+        "the memory is full",
+        "lower batch_size or sequence_len",
+    ),
+)
+
+
+def visible_gpus() -> int:
+    """Return how many NVIDIA GPUs training would see, without loading torch."""
+    folder = Path("/proc/driver/nvidia/gpus")
+    present = len(list(folder.iterdir())) if folder.is_dir() else 0
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is None:
+        return present
+    return min(present, len([name for name in named.split(",") if name.strip() not in ("", "-1")]))
+
+
+def cpu_has_bf16() -> bool:
+    """Return whether the CPU multiplies bfloat16 in hardware."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return re.search(r"\b(avx512_bf16|amx_bf16)\b", text) is not None
+
+
+def cores() -> int:
+    """Return the cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def command(yaml: str, processes: int, deepspeed: str | None) -> list[str]:
+    """Return the training command.
+
+    One process skips `axolotl train` and `accelerate launch`, whose own start takes longer than
+    the work they'd do.
+
+    Args:
+        yaml: Axolotl's configuration file.
+        processes: training processes on this machine.
+        deepspeed: DeepSpeed configuration file, for several processes.
+    """
+    module = ["-m", "axolotl.cli.train", yaml]
+    if processes == 1:
+        return [sys.executable, *module]
+    launcher = [sys.executable, "-m", "accelerate.commands.launch"]
+    launcher += ["--num_processes", str(processes), "--num_machines", "1", "--mixed_precision", "no"]
+    launcher += ["--dynamo_backend", "no", "--main_process_port", "0"]
+    if deepspeed is not None:
+        launcher += ["--use_deepspeed", "--deepspeed_config_file", deepspeed]
+    else:
+        launcher += ["--multi_gpu"]
+    return [*launcher, *module]
+
+
+def environment(job: Path, device: str, processes: int) -> dict[str, str]:
+    """Return what training adds to the environment: threads, privacy, offline, the job.
+
+    Args:
+        job: the job file.
+        device: `cuda` or `cpu`.
+        processes: training processes on this machine, which share its cores.
+    """
+    settings = {
+        **QUIET,
+        **OFFLINE,
+        JOB_VARIABLE: str(job),
+        # accelerate would set one thread a process.
+        "OMP_NUM_THREADS": str(max(1, cores() // processes)),
+        "TOKENIZERS_PARALLELISM": "true",
+        "PYTHONUNBUFFERED": "1",
+    }
+    if device == "cpu":
+        settings |= {"CUDA_VISIBLE_DEVICES": "", "DS_ACCELERATOR": "cpu"}
+    return settings
+
+
+class _Signals:
+    """Notes SIGINT, SIGTERM and SIGHUP instead of dying of them, while a child runs."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self.received = number
+
+    def __enter__(self) -> "_Signals":
+        self._before = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+def train(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    log: Path,
+    events: Path,
+    on_event: Callable[[dict[str, Any]], None],
+) -> None:
+    """Run a training to its end, in a process group of its own, and leave no process behind.
+
+    Args:
+        argv: the command.
+        cwd: folder to run in.
+        env: added to this process's environment.
+        log: file that takes the child's output.
+        events: file the training process appends events to.
+        on_event: called with each event as it comes.
+
+    Raises:
+        LaunchError: the training failed or was interrupted; carries the exit code to pass on.
+    """
+    reader = EventReader(events)
+    errors: list[str] = []
+
+    def follow() -> None:
+        for event in reader.new():
+            if event["event"] == "error":
+                errors.append(event["message"])
+            on_event(event)
+
+    with log.open("ab") as output, _Signals() as signals:
+        child = _start(argv, cwd, env, output)
+        try:
+            while signals.received is None and child.poll() is None:
+                follow()
+                _wait(child, _POLL_SECONDS)
+        finally:
+            _end(child)
+        follow()
+    if signals.received is not None:
+        name = signal.Signals(signals.received).name
+        raise LaunchError(f"interrupted ({name}); no process is left behind", 128 + signals.received)
+    if child.returncode != 0 or errors:
+        raise LaunchError(*_explain(child.returncode, errors, log))
+
+
+def _start(argv: Sequence[str], cwd: Path, env: Mapping[str, str], output: Any) -> "subprocess.Popen[bytes]":
+    try:
+        return subprocess.Popen(
+            argv,
+            cwd=cwd,
+            env={**os.environ, **env},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise LaunchError(f"{argv[0]}: can't be started: {error.strerror}") from None
+
+
+def _wait(child: "subprocess.Popen[bytes]", seconds: float) -> bool:
+    try:
+        child.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    """End the child's whole group: first politely, then for certain."""
+    if child.poll() is None:
+        os.killpg(child.pid, signal.SIGTERM)
+        _wait(child, _GRACE_SECONDS)
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    child.wait()
+
+
+def _explain(code: int, errors: list[str], log: Path) -> tuple[str, int]:
+    exit_code = 128 - code if code < 0 else {0: 1, 2: 1}.get(code, code)
+    if errors:
+        return f"{errors[0]}\nThe whole log: {log}", exit_code
+    text = log.read_text(encoding="utf-8", errors="replace")
+    for pattern, cause, step in _CAUSES:
+        if re.search(pattern, text):
+            return f"training failed: {cause}.\nWhat to do: {step}\nThe whole log: {log}", exit_code
+    if code == -signal.SIGKILL:
+        cause = "the training process was killed from outside (often: the machine's memory is full)"
+        return f"{cause}.\nWhat to do: lower batch_size or sequence_len\nThe whole log: {log}", exit_code
+    last = [line for line in text.splitlines() if re.match(r"\S*(Error|Exception)\b", line)]
+    cause = last[-1][:300] if last else f"exit code {code}"
+    return f"training failed: {cause}\nThe whole log: {log}", exit_code
+
+
+def run_tool(argv: Sequence[str], env: Mapping[str, str] | None = None) -> str:
+    """Run a small program to its end and return what it printed.
+
+    Raises:
+        FinLoRAError: it failed; the message ends with its last lines.
+    """
+    done = subprocess.run(
+        argv, env={**os.environ, **(env or {})}, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-3:])
+        raise FinLoRAError(f"{Path(argv[0]).name} {' '.join(argv[1:4])} failed: {tail}")
+    return done.stdout
