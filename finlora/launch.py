@@ -1,5 +1,6 @@
 """Builds the training command, runs it, follows it, and ends it. The only user of subprocess."""
 
+import contextlib
 import os
 import re
 import signal
@@ -73,7 +74,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def command(yaml: str, processes: int, deepspeed: str | None) -> list[str]:
+def command(yaml: str, device: str, processes: int, deepspeed: str | None) -> list[str]:
     """Return the training command.
 
     One process skips `axolotl train` and `accelerate launch`, whose own start takes longer than
@@ -81,6 +82,7 @@ def command(yaml: str, processes: int, deepspeed: str | None) -> list[str]:
 
     Args:
         yaml: Axolotl's configuration file.
+        device: `cuda` or `cpu`.
         processes: training processes on this machine.
         deepspeed: DeepSpeed configuration file, for several processes.
     """
@@ -93,7 +95,7 @@ def command(yaml: str, processes: int, deepspeed: str | None) -> list[str]:
     if deepspeed is not None:
         launcher += ["--use_deepspeed", "--deepspeed_config_file", deepspeed]
     else:
-        launcher += ["--multi_gpu"]
+        launcher += ["--cpu"] if device == "cpu" else ["--multi_gpu"]
     return [*launcher, *module]
 
 
@@ -215,10 +217,8 @@ def _end(child: "subprocess.Popen[bytes]") -> None:
     if child.poll() is None:
         os.killpg(child.pid, signal.SIGTERM)
         _wait(child, _GRACE_SECONDS)
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     child.wait()
 
 

@@ -1,0 +1,132 @@
+"""What an adapter carries in `finlora.json`: all that is needed to ask it what it was trained for."""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from finlora.config import RunConfig
+from finlora.errors import LaunchError
+
+PACKAGES = ("finlora", "axolotl", "torch", "transformers", "peft", "accelerate", "deepspeed", "bitsandbytes")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages a training depends on (those that are installed)."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+@dataclass
+class History:
+    """The events of one training, gathered as they come; proof that the plugin ran."""
+
+    rows: dict[str, Any] = field(default_factory=dict)
+    built: dict[str, Any] = field(default_factory=dict)
+    start: dict[str, Any] = field(default_factory=dict)
+    end: dict[str, Any] = field(default_factory=dict)
+    losses: list[tuple[int, float]] = field(default_factory=list)
+    validation: list[tuple[int, float]] = field(default_factory=list)
+
+    def add(self, event: Mapping[str, Any]) -> None:
+        """Take one event of the training process."""
+        kind = event["event"]
+        if kind == "rows":
+            self.rows = dict(event)
+        elif kind == "built":
+            self.built = dict(event["facts"])
+        elif kind == "start":
+            self.start = dict(event)
+        elif kind == "trained":
+            self.end = dict(event)
+        elif kind == "step":
+            self.losses.append((event["step"], event["loss"]))
+        elif kind == "eval":
+            self.validation.append((event["step"], event["loss"]))
+
+    def prove(self, log: Path) -> None:
+        """Raise unless every report came that a real training makes.
+
+        Raises:
+            LaunchError: a report is missing, so nobody knows what ran.
+        """
+        reports = {"rows": self.rows, "built as asked": self.built, "engine": self.start, "end": self.end}
+        missing = [name for name, report in reports.items() if not report]
+        if missing:
+            raise LaunchError(
+                f"the training ended, but its plugin never reported: {', '.join(missing)}. "
+                f"Nothing is published, since nobody knows what ran.\nThe whole log: {log}"
+            )
+
+
+def hardware(devices: list[str], cores: int) -> dict[str, Any]:
+    """Return what trained, without naming the machine.
+
+    Args:
+        devices: names of the GPUs.
+        cores: CPU cores in use.
+    """
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return {"cpu": names[0] if names else platform.machine(), "cores": cores, "gpus": devices}
+
+
+def compose(
+    *,
+    name: str,
+    run: RunConfig,
+    base: Mapping[str, str],
+    dataset_sha256: str,
+    yaml: str,
+    bf16: bool,
+    processes: int,
+    cores: int,
+    history: History,
+) -> dict[str, Any]:
+    """Return the manifest of a finished training.
+
+    Args:
+        name: the run's name.
+        run: its settings, every default in place.
+        base: `name`, `identity` and `tokenizer_sha256` of the base model.
+        dataset_sha256: digest of the dataset file.
+        yaml: what Axolotl trained from, without paths of this machine.
+        bf16: whether it computed in bfloat16.
+        processes: training processes.
+        cores: CPU cores in use.
+        history: the training's events.
+    """
+    prompt = history.rows["prompt"]
+    return {
+        "run_name": name,
+        "variant": run.variant,
+        "run": {**run.model_dump(), "dataset_path": without_folder(run.dataset_path)},
+        "base_model": {**base, "name": without_folder(base["name"])},
+        "prompt": prompt,
+        "pad": history.rows["pad"],
+        "dataset": {"sha256": dataset_sha256, **history.rows["report"]},
+        "built": history.built,
+        "engine": {"class": history.start["engine"], "zero_stage": history.start["zero_stage"]},
+        "dtype": "bfloat16" if bf16 else "float32",
+        "processes": processes,
+        "effective_batch": run.batch_size * run.gradient_accumulation_steps * processes,
+        "steps": history.end["step"],
+        "seconds": round(history.end["seconds"], 1),
+        "gpu_peak_bytes": history.end["gpu_peak_bytes"],
+        "losses": {"train": history.losses, "validation": history.validation},
+        "hardware": hardware(history.start["devices"], cores),
+        "versions": versions(),
+        "axolotl_yaml": yaml,
+    }
+
+
+def without_folder(path: str) -> str:
+    """Return a path as the config gives it, or its last part when it names a place of this machine."""
+    return Path(path).name if path.startswith(("/", "~")) else path
