@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,10 +25,19 @@ class Found:
     torn: tuple[str, ...]
 
 
-def key(ingredients: Mapping[str, Any]) -> str:
-    """Return a digest of everything a training's result depends on."""
-    text = json.dumps(ingredients, sort_keys=True, ensure_ascii=False)
+def key(ingredient: Any) -> str:
+    """Return a digest of something a training's result depends on (any JSON value)."""
+    text = json.dumps(ingredient, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_state(path: Path) -> dict[str, str]:
+    """Return the digests a training that ended early was started with; empty when there is none."""
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return state if isinstance(state, dict) else {}
 
 
 def newest(trained: Path) -> Found:
