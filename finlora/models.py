@@ -1,0 +1,303 @@
+"""Where a base model comes from: a folder, the hub's cache or the hub, or the built-in small one."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from finlora import builtin
+from finlora.errors import BaseModelError, did_you_mean
+from finlora.files import fingerprint
+
+_REFERENCE_TARGETS = ("q_proj", "k_proj", "v_proj")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
+_WANTED_FILES = ["*.safetensors", "*.json", "tokenizer*", "*.model", "*.jinja", "*.txt"]
+# Sub-folders hold other formats; Mistral's repositories hold every weight twice.
+_OTHER_FILES = ["*/*", "consolidated*"]
+_LFS = b"version https://git-lfs"
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """A base model that is on this machine.
+
+    Args:
+        name: as the user wrote it.
+        folder: holds config, tokenizer and safetensors.
+        identity: `hub:ID@COMMIT`, `builtin:NAME@DIGEST` or `fingerprint:HEX`; equal for equal weights.
+    """
+
+    name: str
+    folder: Path
+    identity: str
+
+
+def ignore(_text: str) -> None:
+    """Say nothing."""
+
+
+def resolve(
+    name: str, folder_of_config: Path, *, offline: bool = False, say: Callable[[str], None] = ignore
+) -> BaseModel:
+    """Return a base model, fetched if need be, with everything that training reads in place.
+
+    Args:
+        name: a folder (`./`, `../`, `/` or `~/` in front), `builtin:NAME`, or a hub id.
+        folder_of_config: what a relative folder is relative to.
+        offline: take only what is on this machine.
+        say: called with a line of text before something is fetched.
+
+    Raises:
+        BaseModelError: it can't be had; the message says what to do.
+    """
+    if name in (".", "..") or name.startswith(("./", "../", "/", "~/")):
+        folder = (folder_of_config / Path(name).expanduser()).resolve()
+        weights = _check(folder, name)
+        return BaseModel(name, folder, f"fingerprint:{fingerprint([folder / 'config.json', *weights])}")
+    if name.startswith("builtin:"):
+        return _builtin(name, offline, say)
+    if not _HUB_ID.fullmatch(name):
+        raise BaseModelError(
+            f"{name!r} is no name of a base model; allowed are a hub id (meta-llama/Llama-3.1-8B-Instruct), "
+            f"a folder (./models/llama) and {builtin.NAME}"
+        )
+    folder = _hub(name, offline, say)
+    return BaseModel(name, folder, f"hub:{name}@{folder.name}")
+
+
+def _builtin(name: str, offline: bool, say: Callable[[str], None]) -> BaseModel:
+    if name != builtin.NAME:
+        raise BaseModelError(f"{name}: no such built-in model; the only one is {builtin.NAME}")
+    folder = builtin.model_folder()
+    if not folder.is_dir():
+        if offline:
+            raise BaseModelError(
+                f"{name} is not in the cache ({folder}) and offline work was asked for\n"
+                "What to do: run once without --offline, or copy that folder from another machine"
+            )
+        try:
+            builtin.make_once(say)
+        except OSError as error:
+            raise BaseModelError(f"{folder}: can't be written: {error.strerror or error}") from None
+    _check(folder, name)
+    return BaseModel(name, folder, builtin.IDENTITY)
+
+
+def _hub(name: str, offline: bool, say: Callable[[str], None]) -> Path:
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        folder = Path(snapshot_download(name, local_files_only=True))
+        _check(folder, name)
+        return folder
+    except (LocalEntryNotFoundError, BaseModelError):
+        # Nothing there, or a download that was cut off.
+        if offline or constants.HF_HUB_OFFLINE:
+            raise BaseModelError(
+                f"{name} is not complete in the hub's cache ({constants.HF_HUB_CACHE}) "
+                "and offline work was asked for\nWhat to do: run once without --offline (and without "
+                "HF_HUB_OFFLINE), or copy the model's folder here and name it with ./ in front"
+            ) from None
+    say(f"fetching {name} from {urlsplit(constants.ENDPOINT).hostname}")
+    folder = _download(name)
+    _check(folder, name)
+    return folder
+
+
+def _download(name: str) -> Path:
+    import httpx
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+
+    host = urlsplit(constants.ENDPOINT).hostname
+    log_in = "log in with `hf auth login` or set HF_TOKEN"
+    try:
+        return Path(snapshot_download(name, allow_patterns=_WANTED_FILES, ignore_patterns=_OTHER_FILES))
+    except GatedRepoError:
+        problem = f"{host} gives it only to those who accepted its licence"
+        step = f"accept the licence on the model's page ({host}/{name}), then {log_in}"
+    except RepositoryNotFoundError:
+        problem = f"{host} knows no such model, or it is private"
+        step = f"check the name; for a private model {log_in}; a folder is written ./{name}"
+    # A download through hf_xet fails with RuntimeError.
+    except (HfHubHTTPError, httpx.HTTPError, OSError, RuntimeError) as error:
+        answers = [e.response.status_code for e in (error, error.__cause__) if isinstance(e, HfHubHTTPError)]
+        if answers and answers[0] in (401, 403):
+            problem = f"{host} refuses access (status {answers[0]})"
+            step = f"{log_in} with a token that may read it"
+        elif isinstance(error, OSError) and error.errno is not None:
+            problem, step = (
+                f"the hub's cache can't be written: {error.strerror}",
+                "free some space, try again",
+            )
+        else:
+            problem = f"{host} answers with status {answers[0]}" if answers else f"{host} can't be reached"
+            step = (
+                "try again; behind a firewall set HF_ENDPOINT to a mirror, or copy the model's folder here "
+                f"and name it with ./ in front; no hub is needed for {builtin.NAME}"
+            )
+    raise BaseModelError(f"{name} can't be fetched: {problem}\nWhat to do: {step}")
+
+
+def _check(folder: Path, name: str) -> list[Path]:
+    """Check that a folder holds all that training reads, and return its weight files.
+
+    Raises:
+        BaseModelError: the first thing missing.
+    """
+    if not folder.is_dir():
+        raise BaseModelError(f"{name}: no such folder: {folder}")
+    if not (folder / "config.json").is_file():
+        raise BaseModelError(f"{name}: no config.json in {folder}; it is not a model's folder")
+    tokenizers = [path for path in (folder / "tokenizer.json", folder / "tokenizer.model") if path.is_file()]
+    if not tokenizers:
+        raise BaseModelError(f"{name}: neither tokenizer.json nor tokenizer.model in {folder}")
+    weights = _weight_files(folder, name)
+    for path in [*tokenizers, *weights]:
+        with path.open("rb") as file:
+            if file.read(len(_LFS)) == _LFS:
+                raise BaseModelError(
+                    f"{name}: {path} is a Git LFS pointer, not the file itself\n"
+                    f"What to do: git -C {folder} lfs pull"
+                )
+    for path in weights:
+        _shapes(path)
+    return weights
+
+
+def _weight_files(folder: Path, name: str) -> list[Path]:
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        if (folder / "model.safetensors").is_file():
+            return [folder / "model.safetensors"]
+        pickles = sorted(path.name for path in folder.glob("pytorch_model*.bin"))
+        raise BaseModelError(
+            f"{name}: neither model.safetensors nor model.safetensors.index.json in {folder}"
+            + (f"; {pickles[0]} is a pickle, which can run code and is not read" if pickles else "")
+            + "\nWhat to do: use the model's safetensors version"
+        )
+    shards = sorted({str(shard) for shard in _read_json(index, name).get("weight_map", {}).values()})
+    missing = [shard for shard in shards if not (folder / shard).is_file()]
+    if missing or not shards:
+        raise BaseModelError(
+            f"{name}: {index} names {len(shards)} files, {len(missing)} of them are missing in {folder}"
+            + (f": {', '.join(missing[:3])}" if missing else "")
+            + "\nWhat to do: copy or download the model again"
+        )
+    return [folder / shard for shard in shards]
+
+
+def _read_json(path: Path, name: str) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BaseModelError(f"{name}: {path} can't be read: {error}") from None
+    if not isinstance(value, dict):
+        raise BaseModelError(f"{name}: {path} is not a JSON object")
+    return value
+
+
+def tokenizer_digest(folder: Path) -> str:
+    """Return a digest of what a tokenizer does: vocabulary, merges, special tokens, chat template.
+
+    The files' layout does not matter, nor the state some programs leave in tokenizer.json
+    (truncation, padding).
+
+    Args:
+        folder: a model's folder.
+
+    Returns:
+        Hexadecimal SHA-256.
+
+    Raises:
+        BaseModelError: a file can't be read.
+    """
+    content: dict[str, Any] = {}
+    if (folder / "tokenizer.json").is_file():
+        parts = _read_json(folder / "tokenizer.json", str(folder))
+        merges = parts.get("model", {}).get("merges")
+        if merges is not None:
+            parts["model"]["merges"] = [
+                pair.split(" ", 1) if isinstance(pair, str) else pair for pair in merges
+            ]
+        content["tokenizer"] = {k: v for k, v in parts.items() if k not in ("truncation", "padding")}
+    else:
+        content["tokenizer"] = hashlib.sha256((folder / "tokenizer.model").read_bytes()).hexdigest()
+    config = folder / "tokenizer_config.json"
+    settings = _read_json(config, str(folder)) if config.is_file() else {}
+    for key in ("bos_token", "eos_token", "pad_token", "unk_token"):
+        token = settings.get(key)
+        content[key] = token["content"] if isinstance(token, dict) else token
+    # Whether the tokenizer adds tokens by itself changes the ids too.
+    content |= {key: settings.get(key) for key in ("add_bos_token", "add_eos_token")}
+    template = folder / "chat_template.jinja"
+    content["chat_template"] = (
+        template.read_text(encoding="utf-8") if template.is_file() else settings.get("chat_template")
+    )
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def target_modules(folder: Path, wanted: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names of the modules to adapt, each of them found in the base model.
+
+    Args:
+        folder: a base model's folder, as `resolve` returned it.
+        wanted: `lora_target_modules`; None for q, k and v where the model has them, else what PEFT
+            takes for the model's type.
+
+    Raises:
+        BaseModelError: a module is not in the model, or none is known for it.
+    """
+    modules = _linear_modules(folder)
+    last_parts = sorted({module.rpartition(".")[2] for module in modules})
+    listed = f"the modules of {folder} are: {', '.join(last_parts)}"
+    if wanted is not None:
+        for target in wanted:
+            if not any(module == target or module.endswith(f".{target}") for module in modules):
+                near = did_you_mean(target, last_parts)
+                raise BaseModelError(f"lora_target_modules: no module is called {target!r}{near}; {listed}")
+        return tuple(wanted)
+    if set(_REFERENCE_TARGETS) <= set(last_parts):
+        return _REFERENCE_TARGETS
+    try:
+        from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as KNOWN
+    except ImportError:
+        raise BaseModelError("peft is not installed\nWhat to do: pip install 'finlora[train]'") from None
+    kind = _read_json(folder / "config.json", str(folder)).get("model_type")
+    known = tuple(target for target in KNOWN.get(kind, ()) if target in last_parts)
+    if not known:
+        raise BaseModelError(
+            f"no modules to adapt are known for models of type {kind!r}; {listed}\n"
+            "What to do: choose some of them with lora_target_modules"
+        )
+    return known
+
+
+def _linear_modules(folder: Path) -> list[str]:
+    """Return the modules with a matrix, read from the safetensors headers; embeddings left out."""
+    shapes = [item for path in _weight_files(folder, str(folder)) for item in _shapes(path).items()]
+    found = {weight.rpartition(".")[0] for weight, shape in shapes if len(shape) > 1}
+    return sorted(module for module in found if not re.search(r"embed|(^|\.)w[tp]e$", module))
+
+
+def _shapes(path: Path) -> dict[str, list[int]]:
+    """Return the shape of each weight in a safetensors file, and make sure that the file is whole."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        size = path.stat().st_size - 8 - length
+        try:
+            header = json.loads(file.read(length)) if size >= 0 else {}
+            header.pop("__metadata__", None)
+            end = max(entry["data_offsets"][1] for entry in header.values())
+        except (ValueError, AttributeError, LookupError, TypeError):
+            end = -1
+    if end != size:
+        raise BaseModelError(
+            f"{path} is cut off or no safetensors file\nWhat to do: copy or download it again"
+        )
+    return {weight: entry["shape"] for weight, entry in header.items()}
