@@ -70,7 +70,12 @@ def make_tiny_tokenizer(template: str | None = "chatml") -> Any:
 
 
 def make_tiny_base(
-    folder: Path, seed: int = 0, template: str | None = "chatml", hidden: int = 64, layers: int = 2
+    folder: Path,
+    seed: int = 0,
+    template: str | None = "chatml",
+    hidden: int = 64,
+    layers: int = 2,
+    spread: float = 0.2,
 ) -> Path:
     """Write a Llama with random float32 weights and its tokenizer; the same files for the same arguments.
 
@@ -81,6 +86,8 @@ def make_tiny_base(
             token, the date in it) or None.
         hidden: size of the hidden states, a multiple of 16.
         layers: number of layers.
+        spread: standard deviation of the weights. Larger than usual, so that answers differ from
+            prompt to prompt; a base that is to be trained wants the usual 0.02.
 
     Returns:
         The folder.
@@ -98,8 +105,7 @@ def make_tiny_base(
         num_attention_heads=hidden // 16,
         num_key_value_heads=max(1, hidden // 32),
         max_position_embeddings=4096,
-        # Larger than usual, so that answers differ from prompt to prompt.
-        initializer_range=0.2,
+        initializer_range=spread,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
