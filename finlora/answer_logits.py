@@ -14,20 +14,29 @@ from finlora.prepared_rows import IGNORED
 
 
 class AnswerLogitsTrainer(AxolotlTrainer):  # type: ignore[misc]
-    """Axolotl's trainer, with the output layer applied to the answers' positions alone."""
+    """Axolotl's trainer, with the output layer applied to the answers' positions alone.
+
+    And every answer token of a step counts alike, however the step is split over batches and
+    processes: Axolotl 0.19 turns transformers' exact averaging off for models whose forward takes
+    the count of tokens by keyword, which is all of the ordinary ones.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        model = self.accelerator.unwrap_model(self.model)
+        forward = model.get_base_model().forward if hasattr(model, "get_base_model") else model.forward
+        parameters = inspect.signature(forward).parameters
+        takes_more = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+        self._ordinary = takes_more and "logits_to_keep" in parameters
+        self.model_accepts_loss_kwargs = self.model_accepts_loss_kwargs or self._ordinary
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """Return the loss of a batch; arguments as in transformers' Trainer."""
-        if self._takes_positions(model):
+        if self._ordinary:
             inputs = {**inputs, **answer_positions(inputs["labels"])}
         return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-
-    def _takes_positions(self, model: Any) -> bool:
-        base = self.accelerator.unwrap_model(model)
-        forward = base.get_base_model().forward if hasattr(base, "get_base_model") else base.forward
-        return "logits_to_keep" in inspect.signature(forward).parameters
 
 
 def answer_positions(labels: Any) -> dict[str, Any]:

@@ -90,8 +90,8 @@ class FinLoRAPlugin(BasePlugin):  # type: ignore[misc]
         return rows, prompt
 
     def get_training_args(self, cfg: Any) -> dict[str, Any]:
-        """Let a NaN be seen, and let a lone CPU process compute in bfloat16."""
-        settings: dict[str, Any] = {"logging_nan_inf_filter": False}
+        """Let a NaN be seen, weigh tokens alike over processes, let a lone CPU process use bfloat16."""
+        settings: dict[str, Any] = {"logging_nan_inf_filter": False, "average_tokens_across_devices": True}
         # Together with DeepSpeed, `use_cpu` would leave DeepSpeed out without a word.
         if self.on_cpu and self.job.asked.zero_stage is None:
             settings["use_cpu"] = True
