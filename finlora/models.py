@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +11,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from finlora import builtin
-from finlora.errors import BaseModelError, did_you_mean
+from finlora.errors import BaseModelError, FinLoRAError, did_you_mean
 from finlora.files import fingerprint
+from finlora.launch import run_tool
+from finlora.model_folder import check, read_json, shapes, weight_files
+from finlora.privacy import OFFLINE, QUIET
 
 _REFERENCE_TARGETS = ("q_proj", "k_proj", "v_proj")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
 _WANTED_FILES = ["*.safetensors", "*.json", "tokenizer*", "*.model", "*.jinja", "*.txt"]
 # Sub-folders hold other formats; Mistral's repositories hold every weight twice.
 _OTHER_FILES = ["*/*", "consolidated*"]
-_LFS = b"version https://git-lfs"
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def resolve(
     """
     if name in (".", "..") or name.startswith(("./", "../", "/", "~/")):
         folder = (folder_of_config / Path(name).expanduser()).resolve()
-        weights = _check(folder, name)
+        weights = check(folder, name)
         return BaseModel(name, folder, f"fingerprint:{fingerprint([folder / 'config.json', *weights])}")
     if name.startswith("builtin:"):
         return _builtin(name, offline, say)
@@ -83,7 +86,7 @@ def _builtin(name: str, offline: bool, say: Callable[[str], None]) -> BaseModel:
             builtin.make_once(say)
         except OSError as error:
             raise BaseModelError(f"{folder}: can't be written: {error.strerror or error}") from None
-    _check(folder, name)
+    check(folder, name)
     return BaseModel(name, folder, builtin.IDENTITY)
 
 
@@ -93,7 +96,7 @@ def _hub(name: str, offline: bool, say: Callable[[str], None]) -> Path:
 
     try:
         folder = Path(snapshot_download(name, local_files_only=True))
-        _check(folder, name)
+        check(folder, name)
         return folder
     except (LocalEntryNotFoundError, BaseModelError):
         # Nothing there, or a download that was cut off.
@@ -105,7 +108,7 @@ def _hub(name: str, offline: bool, say: Callable[[str], None]) -> Path:
             ) from None
     say(f"fetching {name} from {urlsplit(constants.ENDPOINT).hostname}")
     folder = _download(name)
-    _check(folder, name)
+    check(folder, name)
     return folder
 
 
@@ -144,64 +147,6 @@ def _download(name: str) -> Path:
     raise BaseModelError(f"{name} can't be fetched: {problem}\nWhat to do: {step}")
 
 
-def _check(folder: Path, name: str) -> list[Path]:
-    """Check that a folder holds all that training reads, and return its weight files.
-
-    Raises:
-        BaseModelError: the first thing missing.
-    """
-    if not folder.is_dir():
-        raise BaseModelError(f"{name}: no such folder: {folder}")
-    if not (folder / "config.json").is_file():
-        raise BaseModelError(f"{name}: no config.json in {folder}; it is not a model's folder")
-    tokenizers = [path for path in (folder / "tokenizer.json", folder / "tokenizer.model") if path.is_file()]
-    if not tokenizers:
-        raise BaseModelError(f"{name}: neither tokenizer.json nor tokenizer.model in {folder}")
-    weights = _weight_files(folder, name)
-    for path in [*tokenizers, *weights]:
-        with path.open("rb") as file:
-            if file.read(len(_LFS)) == _LFS:
-                raise BaseModelError(
-                    f"{name}: {path} is a Git LFS pointer, not the file itself\n"
-                    f"What to do: git -C {folder} lfs pull"
-                )
-    for path in weights:
-        _shapes(path)
-    return weights
-
-
-def _weight_files(folder: Path, name: str) -> list[Path]:
-    index = folder / "model.safetensors.index.json"
-    if not index.is_file():
-        if (folder / "model.safetensors").is_file():
-            return [folder / "model.safetensors"]
-        pickles = sorted(path.name for path in folder.glob("pytorch_model*.bin"))
-        raise BaseModelError(
-            f"{name}: neither model.safetensors nor model.safetensors.index.json in {folder}"
-            + (f"; {pickles[0]} is a pickle, which can run code and is not read" if pickles else "")
-            + "\nWhat to do: use the model's safetensors version"
-        )
-    shards = sorted({str(shard) for shard in _read_json(index, name).get("weight_map", {}).values()})
-    missing = [shard for shard in shards if not (folder / shard).is_file()]
-    if missing or not shards:
-        raise BaseModelError(
-            f"{name}: {index} names {len(shards)} files, {len(missing)} of them are missing in {folder}"
-            + (f": {', '.join(missing[:3])}" if missing else "")
-            + "\nWhat to do: copy or download the model again"
-        )
-    return [folder / shard for shard in shards]
-
-
-def _read_json(path: Path, name: str) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BaseModelError(f"{name}: {path} can't be read: {error}") from None
-    if not isinstance(value, dict):
-        raise BaseModelError(f"{name}: {path} is not a JSON object")
-    return value
-
-
 def tokenizer_digest(folder: Path) -> str:
     """Return a digest of what a tokenizer does: vocabulary, merges, special tokens, chat template.
 
@@ -219,7 +164,7 @@ def tokenizer_digest(folder: Path) -> str:
     """
     content: dict[str, Any] = {}
     if (folder / "tokenizer.json").is_file():
-        parts = _read_json(folder / "tokenizer.json", str(folder))
+        parts = read_json(folder / "tokenizer.json", str(folder))
         merges = parts.get("model", {}).get("merges")
         if merges is not None:
             parts["model"]["merges"] = [
@@ -229,7 +174,7 @@ def tokenizer_digest(folder: Path) -> str:
     else:
         content["tokenizer"] = hashlib.sha256((folder / "tokenizer.model").read_bytes()).hexdigest()
     config = folder / "tokenizer_config.json"
-    settings = _read_json(config, str(folder)) if config.is_file() else {}
+    settings = read_json(config, str(folder)) if config.is_file() else {}
     for key in ("bos_token", "eos_token", "pad_token", "unk_token"):
         token = settings.get(key)
         content[key] = token["content"] if isinstance(token, dict) else token
@@ -264,12 +209,8 @@ def target_modules(folder: Path, wanted: Sequence[str] | None) -> tuple[str, ...
         return tuple(wanted)
     if set(_REFERENCE_TARGETS) <= set(last_parts):
         return _REFERENCE_TARGETS
-    try:
-        from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as KNOWN
-    except ImportError:
-        raise BaseModelError("peft is not installed\nWhat to do: pip install 'finlora[train]'") from None
-    kind = _read_json(folder / "config.json", str(folder)).get("model_type")
-    known = tuple(target for target in KNOWN.get(kind, ()) if target in last_parts)
+    kind = read_json(folder / "config.json", str(folder)).get("model_type")
+    known = tuple(target for target in _peft_targets(kind) if target in last_parts)
     if not known:
         raise BaseModelError(
             f"no modules to adapt are known for models of type {kind!r}; {listed}\n"
@@ -278,26 +219,22 @@ def target_modules(folder: Path, wanted: Sequence[str] | None) -> tuple[str, ...
     return known
 
 
+def _peft_targets(kind: Any) -> list[str]:
+    """Return PEFT's targets for a model type; read in a child, as importing peft loads all of torch."""
+    table = "TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING"
+    code = f"import json; from peft.utils.constants import {table} as t; print(json.dumps(t))"
+    try:
+        printed = run_tool([sys.executable, "-c", code], {**QUIET, **OFFLINE})
+    except FinLoRAError as error:
+        raise BaseModelError(
+            f"PEFT's table of modules can't be read: {error}\n"
+            "What to do: pip install 'finlora[train]', or choose the modules with lora_target_modules"
+        ) from None
+    return list(json.loads(printed.splitlines()[-1]).get(kind, []))
+
+
 def _linear_modules(folder: Path) -> list[str]:
     """Return the modules with a matrix, read from the safetensors headers; embeddings left out."""
-    shapes = [item for path in _weight_files(folder, str(folder)) for item in _shapes(path).items()]
-    found = {weight.rpartition(".")[0] for weight, shape in shapes if len(shape) > 1}
+    weights = [item for path in weight_files(folder, str(folder)) for item in shapes(path).items()]
+    found = {weight.rpartition(".")[0] for weight, shape in weights if len(shape) > 1}
     return sorted(module for module in found if not re.search(r"embed|(^|\.)w[tp]e$", module))
-
-
-def _shapes(path: Path) -> dict[str, list[int]]:
-    """Return the shape of each weight in a safetensors file, and make sure that the file is whole."""
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        size = path.stat().st_size - 8 - length
-        try:
-            header = json.loads(file.read(length)) if size >= 0 else {}
-            header.pop("__metadata__", None)
-            end = max(entry["data_offsets"][1] for entry in header.values())
-        except (ValueError, AttributeError, LookupError, TypeError):
-            end = -1
-    if end != size:
-        raise BaseModelError(
-            f"{path} is cut off or no safetensors file\nWhat to do: copy or download it again"
-        )
-    return {weight: entry["shape"] for weight, entry in header.items()}

@@ -1,0 +1,100 @@
+"""What a base model's folder holds, and whether it is whole; read without any model library."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from finlora.errors import BaseModelError
+
+_LFS = b"version https://git-lfs"
+
+
+def check(folder: Path, name: str) -> list[Path]:
+    """Check that a folder holds all that training reads, and return its weight files.
+
+    Raises:
+        BaseModelError: the first thing missing.
+    """
+    if not folder.is_dir():
+        raise BaseModelError(f"{name}: no such folder: {folder}")
+    if not (folder / "config.json").is_file():
+        raise BaseModelError(f"{name}: no config.json in {folder}; it is not a model's folder")
+    tokenizers = [path for path in (folder / "tokenizer.json", folder / "tokenizer.model") if path.is_file()]
+    if not tokenizers:
+        raise BaseModelError(f"{name}: neither tokenizer.json nor tokenizer.model in {folder}")
+    weights = weight_files(folder, name)
+    for path in [*tokenizers, *weights]:
+        with path.open("rb") as file:
+            if file.read(len(_LFS)) == _LFS:
+                raise BaseModelError(
+                    f"{name}: {path} is a Git LFS pointer, not the file itself\n"
+                    f"What to do: git -C {folder} lfs pull"
+                )
+    for path in weights:
+        shapes(path)
+    return weights
+
+
+def weight_files(folder: Path, name: str) -> list[Path]:
+    """Return the safetensors files of a model's folder: one, or all that the index names.
+
+    Raises:
+        BaseModelError: there are none, or not all.
+    """
+    if (folder / "model.safetensors").is_file():
+        return [folder / "model.safetensors"]
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        pickles = sorted(path.name for path in folder.glob("pytorch_model*.bin"))
+        raise BaseModelError(
+            f"{name}: neither model.safetensors nor model.safetensors.index.json in {folder}"
+            + (f"; {pickles[0]} is a pickle, which can run code and is not read" if pickles else "")
+            + "\nWhat to do: use the model's safetensors version"
+        )
+    weight_map = read_json(index, name).get("weight_map")
+    shards = sorted({str(shard) for shard in weight_map.values()}) if isinstance(weight_map, dict) else []
+    missing = [shard for shard in shards if not (folder / shard).is_file()]
+    if missing or not shards:
+        raise BaseModelError(
+            f"{name}: {index} names {len(shards)} files, {len(missing)} of them are missing in {folder}"
+            + (f": {', '.join(missing[:3])}" if missing else "")
+            + "\nWhat to do: copy or download the model again"
+        )
+    return [folder / shard for shard in shards]
+
+
+def read_json(path: Path, name: str) -> dict[str, Any]:
+    """Return the JSON object in a file of the model called `name`.
+
+    Raises:
+        BaseModelError: it can't be read or is no object.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BaseModelError(f"{name}: {path} can't be read: {error}") from None
+    if not isinstance(value, dict):
+        raise BaseModelError(f"{name}: {path} is not a JSON object")
+    return value
+
+
+def shapes(path: Path) -> dict[str, list[int]]:
+    """Return the shape of each weight in a safetensors file.
+
+    Raises:
+        BaseModelError: the file is not whole.
+    """
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        size = path.stat().st_size - 8 - length
+        try:
+            header = json.loads(file.read(length)) if size >= 0 else {}
+            header.pop("__metadata__", None)
+            end = max(entry["data_offsets"][1] for entry in header.values())
+        except (ValueError, AttributeError, LookupError, TypeError):
+            end = None
+    if end != size:
+        raise BaseModelError(
+            f"{path} is cut off or no safetensors file\nWhat to do: copy or download it again"
+        )
+    return {weight: entry["shape"] for weight, entry in header.items()}
