@@ -17,7 +17,7 @@ ACTS: dict[str, tuple[str, ...]] = {
         "employs {jobs} people in {n} countries",
         "had {jobs} employees at the end of {year}",
         "has operations in {n} countries and is based in {city}",
-        "manufactures {product} in {country} and {city}",
+        "manufactures {product} in {country} and {country2}",
         "supplies {product} to customers in {region}",
         "makes {product} and has {a_site} in {city}",
         "owns {pct} of {co2}",
