@@ -106,9 +106,8 @@ class ConfigFile:
 
     @property
     def root(self) -> Path:
-        """The project root: above a folder called `configs`, else the file's own folder."""
-        folder = self.path.resolve().parent
-        return folder.parent if folder.name == "configs" else folder
+        """The project root."""
+        return project_root(self.path)
 
     @cached_property
     def names(self) -> list[str]:
@@ -134,6 +133,12 @@ class ConfigFile:
     def resolve(self, path: str) -> Path:
         """Return a path of the file as an absolute path (relative to the file's folder)."""
         return (self.path.resolve().parent / Path(path).expanduser()).resolve()
+
+
+def project_root(path: Path) -> Path:
+    """Return the project of a config file: above a folder called `configs`, else the file's own folder."""
+    folder = path.resolve().parent
+    return folder.parent if folder.name == "configs" else folder
 
 
 def find_config(given: Path | None = None) -> Path:

@@ -1,0 +1,80 @@
+"""What several commands share: options, finding the config, printing JSON."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from finlora.errors import UsageError
+
+F = TypeVar("F", bound=Callable[..., Any])
+FILE = click.Path(path_type=Path)
+
+
+def with_config(command: F) -> F:
+    """Add --config."""
+    return click.option(
+        "--config", type=FILE, help="Config file; else FINLORA_CONFIG, else configs/ here or above."
+    )(command)
+
+
+def with_json(command: F) -> F:
+    """Add --json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
+
+
+def with_offline(command: F) -> F:
+    """Add --offline."""
+    return click.option("--offline", is_flag=True, help="Never use the network.")(command)
+
+
+def with_opening(command: F) -> F:
+    """Add the options that say what is to answer."""
+    options = [
+        click.option("--adapter", metavar="NAME", help="Run name on the shelf, or an adapter folder."),
+        click.option("--base-model", metavar="MODEL", help="Another base model than the adapter's."),
+        click.option(
+            "--prompt-style",
+            type=click.Choice(["chat", "inst", "plain"]),
+            help="For an adapter without finlora.json, or a base model alone.",
+        ),
+        with_config,
+        with_offline,
+        with_json,
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def load_config(path: Path | None) -> Any:
+    """Return the checked config file, given or found."""
+    from finlora import config
+
+    return config.load_config(config.find_config(path))
+
+
+def config_around(path: Path | None) -> Path | None:
+    """Return the config file, or None outside a project."""
+    from finlora import config
+
+    try:
+        return config.find_config(path)
+    except UsageError:
+        if path:
+            raise
+        return None
+
+
+def print_json(value: Any) -> None:
+    """Print a record for programs."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def warn_of_others(file: Any, name: str) -> None:
+    """Say that other runs than NAME have faults."""
+    others = [run for run in file.problems if run != name]
+    if others:
+        click.echo(f"note: {len(others)} other runs have faults; see: finlora configs validate", err=True)

@@ -1,0 +1,193 @@
+"""What people see: tables, the training's progress bar, plain lines in a log. Only `cli` uses it."""
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+import click
+
+_LINE_SECONDS = 30.0
+
+
+def say(text: str) -> None:
+    """Write a line for the user; stdout is kept for results."""
+    click.echo(text, err=True)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table on stdout, as wide as it needs to be where nobody looks."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console() if sys.stdout.isatty() else Console(width=max(80, _width(columns, rows)))
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        grid.add_column(column, overflow="fold")
+    for row in rows:
+        grid.add_row(*row)
+    console.print(grid, soft_wrap=not sys.stdout.isatty(), markup=False)
+
+
+def _width(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    return sum(max(len(str(row[i])) for row in [columns, *rows]) + 2 for i in range(len(columns)))
+
+
+class Training:
+    """Shows a training: a bar on a terminal, a line now and then in a log."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._task: Any = None
+        self._last_line = 0.0
+
+    def __enter__(self) -> "Training":
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[figures]}"),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+            )
+            self._bar.start()
+            self._task = self._bar.add_task("starting", total=None, figures="")
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def show(self, event: dict[str, Any]) -> None:
+        """Take one event of the training process."""
+        kind = event["event"]
+        if kind == "rows":
+            self._rows(event["report"])
+        elif kind == "built":
+            self._line(f"built as asked: {event['facts']['trainable_parameters']:,} trainable parameters")
+        elif kind == "start" and event["step"]:
+            self._line(f"going on after step {event['step']} of {event['total']}")
+        elif kind == "step":
+            self._step(event)
+        elif kind == "eval":
+            self._line(f"held-out loss {event['loss']:.4f} at step {event['step']}")
+
+    def _rows(self, report: dict[str, Any]) -> None:
+        self._line(
+            f"{report['train']} rows to train on, {report['validation']} held out; "
+            f"{report['tokens']:,} tokens, {report['trained_tokens']:,} of them trained"
+        )
+        if report["dropped"]["count"]:
+            lines = ", ".join(map(str, report["dropped"]["lines"][:5]))
+            self._line(
+                f"{report['dropped']['count']} rows dropped ({report['dropped']['reason']}); "
+                f"first lines: {lines}"
+            )
+
+    def _step(self, event: dict[str, Any]) -> None:
+        speed = event["tokens"] / event["seconds"] if event["seconds"] else 0.0
+        figures = f"loss {event['loss']:.4f}  {speed:,.0f} tokens/s"
+        if self._bar is not None:
+            self._bar.update(
+                self._task,
+                description="training",
+                total=event["total"],
+                completed=event["step"],
+                figures=figures,
+            )
+        elif time.monotonic() - self._last_line > _LINE_SECONDS or event["step"] == event["total"]:
+            self._last_line = time.monotonic()
+            left = event["seconds"] / event["step"] * (event["total"] - event["step"])
+            say(f"step {event['step']}/{event['total']}  {figures}  {left:.0f} s left")
+
+    def _line(self, text: str) -> None:
+        if self._bar is not None:
+            self._bar.console.print(text, highlight=False, markup=False)
+        else:
+            say(text)
+
+
+class Counting:
+    """Shows how many rows are done: a bar on a terminal, nothing in a log.
+
+    Args:
+        what: what is being done.
+        total: rows in all, if known.
+    """
+
+    def __init__(self, what: str, total: int | None = None) -> None:
+        self._what, self._total = what, total
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> "Counting":
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import Progress
+
+            self._bar = Progress(console=Console(stderr=True), transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task(self._what, total=self._total)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def show(self, done: int) -> None:
+        """Take the number of finished rows."""
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done)
+
+
+def scores(results: Mapping[str, Any]) -> None:
+    """Print evaluations side by side: accuracy with its interval, and recall per label."""
+    first = next(iter(results.values()))
+    rows = []
+    for who, result in results.items():
+        low, high = result.interval
+        recall = [f"{result.recall[label]:.0%}" for label in first.labels]
+        rows.append([who, f"{result.accuracy:.1%}", f"{low:.1%}-{high:.1%}", *recall])
+    table(["", "accuracy", "95% interval", *(f"recall {label}" for label in first.labels)], rows)
+    say(f"{first.n} rows; always answering the most frequent label would give {first.majority:.1%}")
+
+
+def checks(found: Iterable[Any]) -> list[Any]:
+    """Print the doctor's checks as they come, and return them."""
+    colours = {"ok": "green", "warn": "yellow", "fail": "red"}
+    seen = []
+    for check in found:
+        seen.append(check)
+        click.echo(
+            f"{click.style(f'{check.state:<4}', fg=colours[check.state])}  {check.name}: {check.found}"
+        )
+        if check.fix:
+            click.echo(f"      {check.fix}")
+    return seen
+
+
+def chat(answer: Callable[[str], Iterator[str]]) -> None:
+    """Talk on a terminal until the user leaves; every question stands alone, as in training.
+
+    Args:
+        answer: turns a question into pieces of its answer.
+    """
+    say("Ask something; an empty line or Ctrl-D ends.")
+    while True:
+        try:
+            question = click.prompt(">", prompt_suffix=" ", default="", show_default=False, err=True)
+        except click.Abort:
+            say("")
+            return
+        if not question.strip():
+            return
+        for piece in answer(question):
+            click.echo(piece, nl=False)
+        click.echo()
