@@ -28,7 +28,7 @@ class AnswerLogitsTrainer(AxolotlTrainer):  # type: ignore[misc]
         parameters = inspect.signature(forward).parameters
         takes_more = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
         self._ordinary = takes_more and "logits_to_keep" in parameters
-        self.model_accepts_loss_kwargs = self.model_accepts_loss_kwargs or self._ordinary
+        self.model_accepts_loss_kwargs: bool = self.model_accepts_loss_kwargs or self._ordinary
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None

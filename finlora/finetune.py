@@ -15,7 +15,7 @@ from finlora.config import ConfigFile
 from finlora.errors import LaunchError, UsageError
 from finlora.events import Asked, EventReader, Job
 from finlora.files import sha256, write_atomic, write_json
-from finlora.training_plan import Options, Plan, plan, seen_from
+from finlora.training_plan import Options, Plan, check_machine, plan, seen_from
 
 Say = Callable[[str], None]
 OnEvent = Callable[[dict[str, Any]], None]
@@ -46,6 +46,7 @@ def run(file: ConfigFile, name: str, options: Options, say: Say, on_event: OnEve
         FinLoRAError: and nothing of what was published before is lost.
     """
     made = plan(file, name, options)
+    check_machine(made)
     adapters.mend(made.adapter)
     if made.adapter.exists() and not options.overwrite:
         raise UsageError(

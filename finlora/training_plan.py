@@ -107,7 +107,7 @@ def plan(file: ConfigFile, name: str, options: Options) -> Plan:
     run = _chosen_run(file, name, options)
     device = "cuda" if launch.visible_gpus() else "cpu"
     processes = options.processes or launch.visible_gpus() or 1
-    _check_machine(run, device, processes, options)
+    _check_processes(processes, options)
     strategy = options.deepspeed or (run.deepspeed if processes > 1 else "none")
     ds_file = deepspeed.resolve(strategy, file.root)
     machine = Machine(
@@ -148,13 +148,22 @@ def _chosen_run(file: ConfigFile, name: str, options: Options) -> RunConfig:
     return run
 
 
-def _check_machine(run: RunConfig, device: str, processes: int, options: Options) -> None:
+def _check_processes(processes: int, options: Options) -> None:
     if options.deepspeed not in (None, "none") and processes == 1:
         raise UsageError(
             f"--deepspeed {options.deepspeed} is for several processes, and this is one; "
             "add --num-processes N, or leave --deepspeed out"
         )
-    if device == "cuda":
+
+
+def check_machine(made: Plan) -> None:
+    """Check that this machine can train a plan at all.
+
+    Raises:
+        UsageError: what it can't do, and what to do instead.
+    """
+    run, processes = made.run, made.machine.processes
+    if made.machine.device == "cuda":
         return
     if run.quant_bits == 8 and run.peft_use_dora:
         raise UsageError(

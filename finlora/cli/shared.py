@@ -53,7 +53,7 @@ def load_config(path: Path | None) -> Any:
     """Return the checked config file, given or found."""
     from finlora import config
 
-    return config.load_config(config.find_config(path))
+    return config.load(config.find_config(path))
 
 
 def config_around(path: Path | None) -> Path | None:
