@@ -131,6 +131,9 @@ def _machine(machine: Machine) -> dict[str, Any]:
             **settings,
             "tf32": False,
             "gradient_checkpointing": False,
+            # A worker process would take a core from the training itself.
+            "dataloader_num_workers": 0,
+            "dataloader_pin_memory": False,
             **dict.fromkeys(_FUSED_KERNELS, False),
         }
     return {

@@ -1,0 +1,57 @@
+# The two commands of the README (`make demo`, `make test`) and what they stand on.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+# Written last: an install that was interrupted has none, and the next `make` goes on.
+STAMP := $(VENV)/.installed
+RUN := sentiment_smollm2_135m_fp16_r8
+SAMPLE := data/test/sentiment_sample_test.jsonl
+TORCH := $(shell sed -n 's/^torch==\([0-9.]*\).*/\1/p' constraints.txt)
+CPU_WHEELS := https://download.pytorch.org/whl/cpu
+
+help:  ## Show the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+
+install: $(STAMP)  ## Make .venv and install the pinned stack
+
+# A machine without a GPU must not pull CUDA packages: PyTorch's CPU wheel first, where it can be had.
+$(STAMP): pyproject.toml constraints.txt
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || { \
+		echo "On Debian 12: apt install git make python3-venv"; exit 1; }
+	@if ! ls /proc/driver/nvidia/gpus >/dev/null 2>&1 && ! $(BIN)/python -m pip show -q torch 2>/dev/null; then \
+		echo "no GPU here: installing the CPU build of PyTorch $(TORCH)"; \
+		$(BIN)/python -m pip install -q "torch==$(TORCH)+cpu" || \
+		$(BIN)/python -m pip install -q --timeout 15 --retries 0 --index-url $(CPU_WHEELS) "torch==$(TORCH)" || \
+		$(BIN)/python -m pip install -q "torch==$(TORCH)"; \
+	fi
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[train,dev]'
+	@touch $(STAMP)
+
+demo: install  ## Train a small model on sample news, score it, ask it
+	$(BIN)/finlora finetune $(RUN) --overwrite
+	$(BIN)/finlora eval --adapter $(RUN) --data $(SAMPLE) --baseline
+	$(BIN)/finlora infer --adapter $(RUN) \
+		--prompt "What is the sentiment of this news? Please choose an answer from {negative/neutral/positive}. Operating profit rose to EUR 13.1 mn from EUR 8.7 mn a year earlier." \
+		--prompt "What is the sentiment of this news? Please choose an answer from {negative/neutral/positive}. The company will cut 120 jobs after a weak quarter."
+	@echo "Talk to it:  $(BIN)/finlora infer --adapter $(RUN)"
+
+test: install  ## Run every test, the real trainings included
+	$(BIN)/python -m pytest -q
+
+fast: install  ## Run the tests that train nothing
+	$(BIN)/python -m pytest -q -m "not slow"
+
+check: install  ## Format, lint, types, fast tests
+	$(BIN)/ruff format --check finlora tests benchmarks
+	$(BIN)/ruff check finlora tests benchmarks
+	$(BIN)/mypy finlora
+	$(BIN)/python -m pytest -q -m "not slow"
+
+clean:  ## Remove what training left (adapters stay)
+	rm -rf axolotl-output .pytest_cache .ruff_cache .mypy_cache
+
+.PHONY: help install demo test fast check clean
