@@ -34,9 +34,9 @@ def write_atomic(path: Path, content: str | bytes) -> None:
     except OSError as error:
         raise FinLoRAError(f"{path}: can't be written: {error.strerror}") from None
     finally:
-        # Interrupted too, nothing is left behind; where a file stands in the folder's place, nothing was.
-        with suppress(NotADirectoryError):
-            temporary.unlink(missing_ok=True)
+        # Nothing is left behind when interrupted either; mostly there is nothing to remove.
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def write_json(path: Path, value: Any) -> None:
