@@ -20,22 +20,30 @@ def parse_object(text: str, file: str) -> dict[str, Any]:
     Raises:
         ConfigError: not JSON (with line and column), a repeated key (with its line), or no object.
     """
-    repeated = False
+    repeated: list[str] = []
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        nonlocal repeated
-        entries = dict(pairs)
-        repeated |= len(entries) != len(pairs)
+        entries: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in entries:
+                repeated.append(key)
+            entries[key] = value
         return entries
 
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is no JSON number")
+
     try:
-        entries = json.loads(text, object_pairs_hook=unique)
+        entries = json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
     except json.JSONDecodeError as error:
         raise ConfigError([Problem(f"not JSON: {error.msg}", file, error.lineno, error.colno)]) from None
     except RecursionError:
         raise ConfigError([Problem("nested too deeply", file)]) from None
+    except ValueError as error:
+        # Also a whole number of more digits than Python reads.
+        raise ConfigError([Problem(f"not JSON: {error}", file)]) from None
     if repeated:
-        faults = KeyLines(text).repeated()
+        faults = KeyLines(text).repeated() or [(key, None) for key in repeated]
         raise ConfigError([Problem(f"the key '{key}' stands twice", file, line) for key, line in faults])
     if not isinstance(entries, dict):
         raise ConfigError([Problem("must be a JSON object", file, 1)])
@@ -51,7 +59,11 @@ class KeyLines:
     @cached_property
     def _tree(self) -> yaml.Node | None:
         # JSON reads as YAML, whose parser knows its lines; YAML alone refuses tabs between tokens.
-        return yaml.compose(self._text.replace("\t", " "), Loader=yaml.SafeLoader)
+        # The few texts that are JSON and no YAML (a colon on the next line, a raw DEL) have no lines.
+        try:
+            return yaml.compose(self._text.replace("\t", " "), Loader=yaml.SafeLoader)
+        except (yaml.YAMLError, RecursionError):
+            return None
 
     def of(self, *path: str) -> int | None:
         """Return the 1-based line of the deepest key of `path` that is there, or None."""
@@ -64,12 +76,12 @@ class KeyLines:
             line, node = found[-1][0].start_mark.line + 1, found[-1][1]
         return line
 
-    def repeated(self) -> list[tuple[str, int]]:
+    def repeated(self) -> list[tuple[str, int | None]]:
         """Return (key, 1-based line) of every key that stands a second time in its object."""
         return list(_repeated(self._tree))
 
 
-def _repeated(node: yaml.Node | None) -> Iterator[tuple[str, int]]:
+def _repeated(node: yaml.Node | None) -> Iterator[tuple[str, int | None]]:
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
