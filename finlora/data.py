@@ -85,6 +85,9 @@ def _read_row(raw: bytes, file: str, line: int, columns: Sequence[str]) -> Row |
         return Problem("not UTF-8 text", file, line, error.start + 1)
     except RecursionError:
         return Problem("nested too deeply", file, line)
+    except ValueError as error:
+        # A whole number of more digits than Python reads.
+        return Problem(f"not JSON: {error}", file, line)
     if not isinstance(value, dict):
         return Problem("a row is a JSON object", file, line)
     for column in columns:
