@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,10 @@ def read_rows(path: Path, columns: Sequence[str] = COLUMNS) -> list[Row]:
         raise DataError(
             [Problem(kind, name)], "Check dataset_path; `finlora configs list` shows what is present"
         )
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError([Problem(f"can't be read: {error.strerror}", name)]) from None
     if content.startswith(_LFS_POINTER):
         raise DataError(
             [Problem("is a Git LFS pointer, not data", name)], "Fetch the file itself: git lfs pull"
@@ -78,7 +82,8 @@ def read_rows(path: Path, columns: Sequence[str] = COLUMNS) -> list[Row]:
 
 def _read_row(raw: bytes, file: str, line: int, columns: Sequence[str]) -> Row | Problem:
     try:
-        value: Any = json.loads(raw)
+        # Decoded here: json would also take UTF-16, and half characters written as bytes.
+        value: Any = json.loads(raw.decode())
     except json.JSONDecodeError as error:
         return Problem(f"not JSON: {error.msg}", file, line, error.colno)
     except UnicodeDecodeError as error:
@@ -99,6 +104,10 @@ def _read_row(raw: bytes, file: str, line: int, columns: Sequence[str]) -> Row |
             return Problem(f"'{column}' is {json.dumps(text)[:40]}; it must be text", file, line)
         if not text.strip():
             return Problem(f"'{column}' is empty", file, line)
+        if re.search("[\ud800-\udfff]", text):
+            return Problem(
+                f"'{column}' holds half a character (a lone surrogate, \\ud800 to \\udfff)", file, line
+            )
     return Row(value["context"], value["target"] if "target" in columns else "", line)
 
 
