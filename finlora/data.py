@@ -163,5 +163,6 @@ def length_order(lengths: Sequence[int], step_rows: int, seed: int) -> list[int]
     # An incomplete last step stays last: in the middle it would shift every later step.
     last = [steps.pop()] if steps and len(steps[-1]) < step_rows else []
     chance.shuffle(steps)
-    steps.sort(key=lambda step: max(lengths[r] for r in step) < max(lengths, default=0))
+    longest = max(lengths, default=0)
+    steps.sort(key=lambda step: max(lengths[r] for r in step) < longest)
     return [row for step in [*steps, *last] for row in step]
