@@ -63,5 +63,5 @@ def _is_complete(folder: Path) -> bool:
     try:
         sizes = json.loads((folder / COMPLETE).read_text(encoding="utf-8"))["sizes"]
         return all((folder / name).stat().st_size == size for name, size in sizes.items())
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return False
