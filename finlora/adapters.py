@@ -92,7 +92,8 @@ def find(path_or_name: str, root: Path | None) -> Adapter:
     """
     folder = Path(path_or_name).expanduser()
     if folder.exists():
-        return read(folder)
+        # "." has no name, and an adapter is called like its folder.
+        return read(folder if folder.name else folder.absolute())
     shelf = on_shelf(root) if root else []
     hits = [adapter for adapter in shelf if adapter.name == path_or_name]
     if len(hits) == 1:
@@ -117,9 +118,12 @@ def on_shelf(root: Path) -> list[Path]:
 
 def mend(folder: Path) -> None:
     """Finish or undo a swap that `publish` could not end."""
+    if not folder.name:
+        return
     old = folder.with_name(f".{folder.name}.old")
     if old.is_dir() and folder.is_dir():
-        shutil.rmtree(old)
+        # Another process may be at it too, or the shelf be read-only: it is in nobody's way.
+        shutil.rmtree(old, ignore_errors=True)
     elif old.is_dir():
         old.rename(folder)
 
