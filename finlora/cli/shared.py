@@ -1,6 +1,7 @@
 """What several commands share: options, finding the config, printing JSON."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -57,13 +58,13 @@ def load_config(path: Path | None) -> Any:
 
 
 def config_around(path: Path | None) -> Path | None:
-    """Return the config file, or None outside a project."""
+    """Return the config file, or None outside a project; one that was named must be there."""
     from finlora import config
 
     try:
         return config.find_config(path)
     except UsageError:
-        if path:
+        if path or os.environ.get("FINLORA_CONFIG"):
             raise
         return None
 
