@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from finlora.errors import ConfigError, Problem, UsageError, did_you_mean
 from finlora.json_text import KeyLines, parse_object
@@ -78,6 +78,19 @@ class RunConfig(BaseModel):
     axolotl: dict[str, Any] = Field(
         default_factory=dict, description="an object of further Axolotl keys, passed on as given"
     )
+
+    @field_validator("base_model", "dataset_path", "deepspeed")
+    @classmethod
+    def _can_be_a_path(cls, text: str) -> str:
+        # Half characters, NUL and the home of nobody would only be noticed when the file is opened.
+        os.fsencode(text)
+        try:
+            Path(text).expanduser()
+        except RuntimeError as error:
+            raise ValueError(str(error)) from None
+        if "\0" in text:
+            raise ValueError("holds a NUL character")
+        return text
 
     @property
     def variant(self) -> str:
@@ -252,7 +265,7 @@ def parse_overrides(texts: list[str]) -> dict[str, Any]:
             raise UsageError(f"--set {text}: write it as key=value, for example --set learning_rate=0.0002")
         try:
             values[key.strip()] = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             values[key.strip()] = value
     return values
 
