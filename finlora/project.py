@@ -1,5 +1,6 @@
 """Lays out a new project: config with examples, folders, the sample data."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,9 +39,10 @@ def init(folder: Path) -> Laid:
     write_json(target.with_name("finetune_configs.schema.json"), config.json_schema())
     made = [target.with_name("finetune_configs.schema.json")]
     for name in BUILDERS:
-        made += [path for path in dataset_files(folder, name) if not path.exists()]
-        if not all(path.exists() for path in dataset_files(folder, name)):
-            build_dataset(folder, name)
+        missing = [path for path in dataset_files(folder, name) if not path.exists()]
+        if missing:
+            _build(folder, name, missing)
+        made += missing
     report = deepspeed.write_shipped(folder / "deepspeed_configs")
     made += [report.folder / name for name in report.new]
     (folder / adapters.SHELF).mkdir(parents=True, exist_ok=True)
@@ -67,6 +69,11 @@ def build_dataset(root: Path, name: str) -> tuple[Path, Path]:
     if name not in BUILDERS:
         raise UsageError(f"no dataset '{name}' is built here; there are: {', '.join(BUILDERS)}")
     paths = dataset_files(root, name)
-    for path, rows in zip(paths, BUILDERS[name](), strict=True):
-        data.write_rows(path, rows)
+    _build(root, name, paths)
     return paths
+
+
+def _build(root: Path, name: str, wanted: Sequence[Path]) -> None:
+    for path, rows in zip(dataset_files(root, name), BUILDERS[name](), strict=True):
+        if path in wanted:
+            data.write_rows(path, rows)
