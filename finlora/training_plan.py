@@ -108,7 +108,7 @@ def plan(file: ConfigFile, name: str, options: Options) -> Plan:
     device = "cuda" if launch.visible_gpus() else "cpu"
     processes = options.processes or launch.visible_gpus() or 1
     _check_processes(processes, options)
-    strategy = options.deepspeed or (run.deepspeed if processes > 1 else "none")
+    strategy = options.deepspeed or (_strategy(file, run) if processes > 1 else "none")
     ds_file = deepspeed.resolve(strategy, file.root)
     machine = Machine(
         device=device,
@@ -146,6 +146,12 @@ def _chosen_run(file: ConfigFile, name: str, options: Options) -> RunConfig:
     if options.new_name and options.new_name in file.names:
         raise UsageError(f"--as {options.new_name}: a run of the config file is called so; take another name")
     return run
+
+
+def _strategy(file: ConfigFile, run: RunConfig) -> str:
+    """Return the run's DeepSpeed choice; a file is relative to the config, as every path in it."""
+    is_path = "/" in run.deepspeed or run.deepspeed.endswith(".json")
+    return str(file.resolve(run.deepspeed)) if is_path else run.deepspeed
 
 
 def _check_processes(processes: int, options: Options) -> None:
