@@ -107,7 +107,10 @@ def compose(
     return {
         "run_name": name,
         "variant": run.variant,
-        "run": {**run.model_dump(), "dataset_path": without_folder(run.dataset_path)},
+        "run": {
+            **run.model_dump(),
+            **{key: without_folder(getattr(run, key)) for key in ("base_model", "dataset_path", "deepspeed")},
+        },
         "base_model": {**base, "name": without_folder(base["name"])},
         "prompt": prompt,
         "pad": history.rows["pad"],
