@@ -132,7 +132,9 @@ class _Signals:
         self.received = number
 
     def __enter__(self) -> "_Signals":
-        self._before = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        # What is ignored stays so: `nohup finlora finetune …` is to outlive its terminal.
+        heard = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._note) for number in heard}
         return self
 
     def __exit__(
@@ -174,6 +176,7 @@ def train(
             on_event(event)
 
     with log.open("ab") as output, _Signals() as signals:
+        start = output.tell()
         child = _start(argv, cwd, env, output)
         try:
             while signals.received is None and child.poll() is None:
@@ -186,7 +189,7 @@ def train(
         name = signal.Signals(signals.received).name
         raise LaunchError(f"interrupted ({name}); no process is left behind", 128 + signals.received)
     if child.returncode != 0 or errors:
-        raise LaunchError(*_explain(child.returncode, errors, log))
+        raise LaunchError(*_explain(child.returncode, errors, log, start))
 
 
 def _start(argv: Sequence[str], cwd: Path, env: Mapping[str, str], output: Any) -> "subprocess.Popen[bytes]":
@@ -222,11 +225,12 @@ def _end(child: "subprocess.Popen[bytes]") -> None:
     child.wait()
 
 
-def _explain(code: int, errors: list[str], log: Path) -> tuple[str, int]:
+def _explain(code: int, errors: list[str], log: Path, start: int) -> tuple[str, int]:
     exit_code = 128 - code if code < 0 else {0: 1, 2: 1}.get(code, code)
     if errors:
         return f"{errors[0]}\nThe whole log: {log}", exit_code
-    text = log.read_text(encoding="utf-8", errors="replace")
+    # A resumed training's log begins with what the one before it died of.
+    text = log.read_bytes()[start:].decode(errors="replace")
     for pattern, cause, step in _CAUSES:
         if re.search(pattern, text):
             return f"training failed: {cause}.\nWhat to do: {step}\nThe whole log: {log}", exit_code
