@@ -1,0 +1,132 @@
+"""What many tests share: a small project, the command line in this process and in one of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finlora.cli import main
+from finlora.config import ConfigFile, load
+from finlora.privacy import QUIET
+
+RUN: dict[str, Any] = {"base_model": "./base", "dataset_path": "../data/train/rows.jsonl", "lora_r": 8}
+ROWS = [{"context": f"Net sales rose by {i}%. Answer: ", "target": "positive"} for i in range(6)]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write tests/golden/ anew")
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project folder with one dataset; tests write the config they need."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        return self.root / "configs" / "finetune_configs.json"
+
+    @property
+    def dataset(self) -> Path:
+        return self.root / "data" / "train" / "rows.jsonl"
+
+    def write_config(self, runs: Mapping[str, Any] | str | bytes) -> Path:
+        text = json.dumps(runs, indent=2) if isinstance(runs, Mapping) else runs
+        self.config.write_bytes(text.encode() if isinstance(text, str) else text)
+        return self.config
+
+    def load(self, runs: Mapping[str, Any] | None = None) -> ConfigFile:
+        return load(self.config if runs is None else self.write_config(runs))
+
+    def files(self) -> dict[str, bytes | None]:
+        """Return everything that lies in the project: content by path, None for folders."""
+        return {
+            str(path.relative_to(self.root)): path.read_bytes() if path.is_file() else None
+            for path in sorted(self.root.rglob("*"))
+        }
+
+
+def write_project(root: Path, runs: Mapping[str, Any]) -> Project:
+    project = Project(root)
+    for folder in (project.config.parent, project.dataset.parent, root / "lora_adapters"):
+        folder.mkdir(parents=True)
+    project.write_config(runs)
+    project.dataset.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    return project
+
+
+def write_adapter(folder: Path, base: str = "./base", manifest: Mapping[str, Any] | None = None) -> Path:
+    """Write what an adapter folder holds, with weights nobody loads."""
+    folder.mkdir(parents=True)
+    (folder / "adapter_model.safetensors").write_bytes(b"weights of " + folder.name.encode())
+    (folder / "adapter_config.json").write_text(
+        json.dumps({"peft_type": "LORA", "r": 8, "base_model_name_or_path": base})
+    )
+    if manifest is not None:
+        (folder / "finlora.json").write_text(json.dumps(manifest))
+    return folder
+
+
+@pytest.fixture
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Take away what this shell says to FinLoRA and the hub, and restore what a command sets."""
+    for name in [name for name in os.environ if name.startswith(("HF_", "FINLORA_", "TRANSFORMERS_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("FINLORA_CACHE", str(tmp_path_factory.mktemp("cache")))
+    for name, value in QUIET.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def project(tmp_path: Path, clean_environment: None) -> Project:
+    return write_project(tmp_path / "project", {"first_run": RUN, "second_run": {**RUN, "quant_bits": 4}})
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], clean_environment: None) -> Callable[..., Result]:
+    """Run the command line in this process."""
+
+    def command(*args: object) -> Result:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main([str(arg) for arg in args])
+        out, err = capsys.readouterr()
+        assert isinstance(left.value.code, int)
+        return Result(left.value.code, out, err)
+
+    return command
+
+
+@pytest.fixture
+def run_process(clean_environment: None) -> Callable[..., Result]:
+    """Run the command line in a process of its own."""
+
+    def command(*args: object, cwd: Path | None = None, **env: str) -> Result:
+        done = subprocess.run(
+            [sys.executable, "-m", "finlora", *map(str, args)],
+            cwd=cwd,
+            env={**os.environ, **env},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    return command
