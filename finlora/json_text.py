@@ -35,10 +35,15 @@ def parse_object(text: str, file: str) -> dict[str, Any]:
 
     try:
         entries = json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
+        json.dumps(entries, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         raise ConfigError([Problem(f"not JSON: {error.msg}", file, error.lineno, error.colno)]) from None
     except RecursionError:
         raise ConfigError([Problem("nested too deeply", file)]) from None
+    except UnicodeEncodeError:
+        raise ConfigError(
+            [Problem("holds half a character (a lone surrogate, \\ud800 to \\udfff)", file)]
+        ) from None
     except ValueError as error:
         # Also a whole number of more digits than Python reads.
         raise ConfigError([Problem(f"not JSON: {error}", file)]) from None

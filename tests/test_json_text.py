@@ -19,6 +19,8 @@ FAULTS = {
     '{"a": -Infinity}': "f.json: not JSON: -Infinity is no JSON number",
     '{"a": ' + "9" * 5000 + "}": "f.json: not JSON: Exceeds the limit (4300 digits)",
     '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}": "f.json: nested too deeply",
+    '{"\\ud800": 1}': "f.json: holds half a character",
+    '{"a": ["\\udfff"]}': "f.json: holds half a character",
     # JSON, but no YAML: the line is not known, the key is.
     '{"a"\n: 1, "a": 2}': "f.json: the key 'a' stands twice",
     '{"a": "\x7f", "a": 2}': "f.json: the key 'a' stands twice",
@@ -26,7 +28,7 @@ FAULTS = {
 
 
 def test_enough_faults_are_tried():
-    assert len(FAULTS) == 15
+    assert len(FAULTS) == 17
 
 
 @pytest.mark.parametrize("text", FAULTS, ids=lambda text: text[:20])
