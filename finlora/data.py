@@ -153,16 +153,21 @@ def length_order(lengths: Sequence[int], step_rows: int, seed: int) -> list[int]
     """
     chance = random.Random(seed)
     rows = chance.sample(range(len(lengths)), len(lengths))
-    pool = 50 * step_rows
-    rows = [
-        row
-        for start in range(0, len(rows), pool)
-        for row in sorted(rows[start : start + pool], key=lambda r: (lengths[r], r))
-    ]
-    steps = [rows[start : start + step_rows] for start in range(0, len(rows), step_rows)]
-    # An incomplete last step stays last: in the middle it would shift every later step.
-    last = [steps.pop()] if steps and len(steps[-1]) < step_rows else []
-    chance.shuffle(steps)
     longest = max(lengths, default=0)
+    # The longest go into the first pool: that one has a whole step for them.
+    rows.sort(key=lambda r: lengths[r] < longest)
+    size = 50 * step_rows
+    pools = [
+        sorted(rows[start : start + size], key=lambda r: (lengths[r], r))
+        for start in range(0, len(rows), size)
+    ]
+    # An incomplete step comes last, as in the middle it would shift every later step; it takes the
+    # shortest rows of the last pool, so that the longest are not met at the very end.
+    rest = len(rows) % step_rows
+    last = pools[-1][:rest] if rest else []
+    kept = [*pools[:-1], pools[-1][rest:]] if rest else pools
+    rows = [row for pool in kept for row in pool]
+    steps = [rows[start : start + step_rows] for start in range(0, len(rows), step_rows)]
+    chance.shuffle(steps)
     steps.sort(key=lambda step: max(lengths[r] for r in step) < longest)
-    return [row for step in [*steps, *last] for row in step]
+    return [*(row for step in steps for row in step), *last]
