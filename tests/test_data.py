@@ -175,6 +175,12 @@ def test_steps_hold_rows_of_one_length_and_come_in_no_order_of_length():
     assert abs(halves[0] - halves[1]) < 25
 
 
+def test_a_lone_longest_row_never_falls_into_the_incomplete_step():
+    lengths = [10] * 100 + [500]
+    firsts = [length_order(lengths, 2, seed)[:2] for seed in range(300)]
+    assert all(100 in first for first in firsts)
+
+
 @pytest.mark.parametrize("count", [407, 8003])
 def test_an_incomplete_step_comes_last_with_short_rows(count):
     chance = random.Random(1)

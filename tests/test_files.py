@@ -50,6 +50,14 @@ def test_text_is_utf8_and_folders_are_made(tmp_path):
     assert names(tmp_path / "a" / "b") == ["f"]
 
 
+def test_whoever_is_reading_goes_on_reading_the_old_file(tmp_path):
+    (tmp_path / "f").write_bytes(b"old")
+    with (tmp_path / "f").open("rb") as reader:
+        write_atomic(tmp_path / "f", b"new")
+        assert reader.read() == b"old"
+    assert (tmp_path / "f").read_bytes() == b"new"
+
+
 def test_json_is_readable_and_ends_its_line(tmp_path):
     write_json(tmp_path / "f.json", {"b": "é", "a": [1]})
     text = (tmp_path / "f.json").read_text()
@@ -102,22 +110,22 @@ def test_sha256_is_the_known_one(tmp_path):
 def large(tmp_path):
     path = tmp_path / "a" / "weights"
     path.parent.mkdir()
-    path.write_bytes(bytes(5 * MIB))
+    path.write_bytes(bytes(6 * MIB))
     return path
 
 
 def test_a_fingerprint_knows_content_size_and_name_but_not_the_folder(tmp_path, large):
     other = tmp_path / "b" / "weights"
     other.parent.mkdir()
-    other.write_bytes(bytes(5 * MIB))
+    other.write_bytes(bytes(6 * MIB))
     first = fingerprint([large], every=2)
     assert fingerprint([other], every=2) == first
     assert fingerprint([other.rename(tmp_path / "b" / "other")], every=2) != first
-    large.write_bytes(bytes(5 * MIB + 1))
+    large.write_bytes(bytes(6 * MIB + 1))
     assert fingerprint([large], every=2) != first
 
 
-@pytest.mark.parametrize(("place", "seen"), [(0, True), (MIB, False), (2 * MIB, True), (5 * MIB - 1, True)])
+@pytest.mark.parametrize(("place", "seen"), [(0, True), (MIB, False), (2 * MIB, True), (6 * MIB - 1, True)])
 def test_a_fingerprint_samples_the_first_the_last_and_every_nth(large, place, seen):
     before = fingerprint([large], every=2)
     with large.open("r+b") as file:
