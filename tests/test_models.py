@@ -325,7 +325,7 @@ class _HubHandler(BaseHTTPRequestHandler):
             name = rest.partition("/")[2]
             self.answer(200, files[name], ETag=f'"{name}-1"', X_Repo_Commit=COMMIT)
 
-    do_HEAD = do_GET  # noqa: N815
+    do_HEAD = do_GET
 
 
 @pytest.fixture
