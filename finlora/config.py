@@ -82,8 +82,7 @@ class RunConfig(BaseModel):
     @field_validator("base_model", "dataset_path", "deepspeed")
     @classmethod
     def _can_be_a_path(cls, text: str) -> str:
-        # Half characters, NUL and the home of nobody would only be noticed when the file is opened.
-        os.fsencode(text)
+        # NUL and the home of nobody would only be noticed when the file is opened.
         try:
             Path(text).expanduser()
         except RuntimeError as error:
