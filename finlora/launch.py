@@ -114,6 +114,8 @@ def environment(job: Path, device: str, processes: int) -> dict[str, str]:
         # accelerate would set one thread a process.
         "OMP_NUM_THREADS": str(max(1, cores() // processes)),
         "TOKENIZERS_PARALLELISM": "true",
+        # DeepSpeed builds its library with the ninja of this Python, whether or not it is activated.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
         "PYTHONUNBUFFERED": "1",
     }
     if device == "cpu":

@@ -35,7 +35,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "bf16": {"dtype": "bfloat16"},
     "one": {"lora_dropout": 0.0},
     "two": {"lora_dropout": 0.0, "batch_size": 4},
-    "long": {"sequence_len": 48},
+    "long": {"sequence_len": 70},
     "broken": {"base_model": "../broken"},
 }
 
