@@ -30,8 +30,8 @@ YAML and job, and starts one training process; `axolotl train` starts it through
 
 def lay_out(folder: Path) -> config.ConfigFile:
     """Make a project with one short run on a tiny random base model."""
-    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-    from tiny import make_tiny_base
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from tests.tiny import make_tiny_base
 
     project.init(folder)
     make_tiny_base(folder / "base", spread=0.02)
