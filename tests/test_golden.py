@@ -1,0 +1,116 @@
+"""Every run of the shipped config, rendered: any change of what Axolotl is told shows up here.
+
+`pytest tests/test_golden.py --update-golden` writes the files anew, in a clean tree, so that the change
+is seen in the next `git diff`.
+"""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from finlora import axolotl_yaml
+from finlora.axolotl_yaml import Machine
+from finlora.config import load
+from finlora.training_plan import seen_from
+
+ROOT = Path(__file__).parents[1]
+GOLDEN = Path(__file__).parent / "golden"
+FILE = load(ROOT / "configs" / "finetune_configs.json")
+
+
+def rendered(name):
+    """Render a run for one fixed machine: four GPUs for the Llama runs, a CPU for SmolLM2's."""
+    run = FILE.runs[name]
+    if "smollm2" in name:
+        machine = Machine("cpu", 1, bf16=run.quant_bits == 16, base=run.base_model)
+    else:
+        machine = Machine("cuda", 4, True, base=run.base_model, deepspeed="deepspeed_configs/zero1.json")
+    dataset = seen_from(FILE.root, FILE.resolve(run.dataset_path))
+    return axolotl_yaml.to_yaml(axolotl_yaml.render(name, run, machine, dataset))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def update(request):
+    """Write the golden files anew when asked, unless other changes would hide among theirs."""
+    if not request.config.getoption("--update-golden"):
+        return
+    command = ["git", "status", "--porcelain", "--", ".", ":!tests/golden"]
+    dirty = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    if dirty:
+        pytest.exit(f"--update-golden: commit your other changes first:\n{dirty}", returncode=1)
+    for path in GOLDEN.glob("*.yml"):
+        path.unlink()
+    for name in FILE.runs:
+        (GOLDEN / f"{name}.yml").write_text(rendered(name), encoding="utf-8")
+
+
+def test_every_run_has_a_golden_file_and_no_other_is_left():
+    assert len(FILE.names) == 17
+    assert not FILE.problems
+    assert sorted(path.name for path in GOLDEN.iterdir()) == sorted(f"{name}.yml" for name in FILE.runs)
+
+
+@pytest.mark.parametrize("name", FILE.runs)
+def test_a_run_is_rendered_as_before(name):
+    assert rendered(name) == (GOLDEN / f"{name}.yml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", FILE.runs)
+def test_yaml_reads_back_as_what_was_meant(name):
+    run = FILE.runs[name]
+    settings = yaml.safe_load((GOLDEN / f"{name}.yml").read_text(encoding="utf-8"))
+    assert settings["adapter"] == ("qlora" if run.quant_bits == 4 else "lora")
+    assert (settings["load_in_4bit"], settings["load_in_8bit"]) == (run.quant_bits == 4, run.quant_bits == 8)
+    assert (settings["peft_use_dora"], settings["peft_use_rslora"]) == (
+        run.peft_use_dora,
+        run.peft_use_rslora,
+    )
+    assert (settings["lora_r"], settings["lora_alpha"]) == (run.lora_r, run.lora_alpha)
+    assert settings["learning_rate"] == run.learning_rate
+    assert settings["micro_batch_size"] == run.batch_size
+    assert name.endswith(run.variant)
+
+
+@pytest.fixture(scope="module")
+def axolotl_keys():
+    from axolotl.utils.schemas.config import AxolotlInputConfig
+
+    return frozenset(AxolotlInputConfig.model_fields)
+
+
+@pytest.mark.slow
+def test_the_shipped_list_of_axolotls_keys_is_current(axolotl_keys):
+    assert axolotl_yaml.known_keys() == axolotl_keys
+
+
+@pytest.mark.slow
+def test_every_key_that_finlora_can_write_is_in_axolotls_schema(axolotl_keys):
+    written = {key for path in GOLDEN.iterdir() for key in yaml.safe_load(path.read_text(encoding="utf-8"))}
+    assert len(written) > 40
+    # Axolotl drops keys it does not know without a word.
+    assert written - axolotl_keys == set()
+    assert axolotl_yaml.owned_keys() - axolotl_keys == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FILE.runs)
+def test_axolotl_takes_every_golden_file(name, monkeypatch):
+    """Axolotl's own checks, for a GPU with bfloat16 that need not be there."""
+    from axolotl.utils.config import validate_config
+    from axolotl.utils.dict import DictDefault
+
+    monkeypatch.chdir(ROOT)
+    settings = yaml.safe_load((GOLDEN / f"{name}.yml").read_text(encoding="utf-8"))
+    # The plugin reads a job file as soon as it is named; the trainings of the slow tests use it.
+    del settings["plugins"]
+    gpu = {"bf16": True, "fp8": False, "tf32": True, "n_gpu": 4, "compute_capability": "sm_90"}
+    checked = validate_config(
+        DictDefault(settings), capabilities=gpu, env_capabilities={"torch_version": "2.13.0"}
+    )
+    kept = {key: checked[key] for key in settings if key != "datasets"}
+    assert json.loads(json.dumps(kept)) == {
+        key: value for key, value in settings.items() if key != "datasets"
+    }
