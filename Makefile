@@ -24,9 +24,9 @@ $(STAMP): pyproject.toml constraints.txt
 		echo "On Debian 12: apt install git make python3-venv"; exit 1; }
 	@if ! ls /proc/driver/nvidia/gpus >/dev/null 2>&1 && ! $(BIN)/python -m pip show -q torch 2>/dev/null; then \
 		echo "no GPU here: installing the CPU build of PyTorch $(TORCH)"; \
-		$(BIN)/python -m pip install -q "torch==$(TORCH)+cpu" || \
-		$(BIN)/python -m pip install -q --timeout 15 --retries 0 --index-url $(CPU_WHEELS) "torch==$(TORCH)" || \
-		$(BIN)/python -m pip install -q "torch==$(TORCH)"; \
+		$(BIN)/python -m pip install -q -c constraints.txt "torch==$(TORCH)+cpu" || \
+		$(BIN)/python -m pip install -q --timeout 15 --retries 0 --extra-index-url $(CPU_WHEELS) -c constraints.txt "torch==$(TORCH)+cpu" || \
+		$(BIN)/python -m pip install -q -c constraints.txt "torch==$(TORCH)"; \
 	fi
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[train,dev]'
 	@touch $(STAMP)
