@@ -1,0 +1,285 @@
+"""A loaded model that answers: in batches, piece by piece, or by weighing given answers."""
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from finlora import prompts
+from finlora.errors import UsageError
+
+# Rows of one continuation pass in `label_scores`: bounds the memory of labels times vocabulary.
+_MOST_CONTINUATIONS = 64
+
+
+class Answerer:
+    """A loaded model that answers; made by `inference.load`.
+
+    Args:
+        model: a causal language model, adapter included.
+        tokenizer: the base model's.
+        prompt: how a context becomes a prompt.
+        notes: what the person at the prompt should know, a line each.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, prompt: prompts.Prompt, notes: tuple[str, ...]) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.prompt = prompt
+        self.notes = notes
+        self._pad = tokenizer.convert_tokens_to_ids(prompts.pad_token(tokenizer, prompt.end))
+        self._stop: list[int] = tokenizer.convert_tokens_to_ids(list(prompt.stop))
+
+    def generate(
+        self,
+        contexts: Sequence[str],
+        max_new_tokens: int = 128,
+        temperature: float = 0.0,
+        seed: int = 42,
+        batch_size: int = 8,
+        progress: Callable[[int], None] | None = None,
+    ) -> list[str]:
+        """Answer contexts; rows of about one length are answered together.
+
+        Args:
+            contexts: what the model is given, without any prompt around it.
+            max_new_tokens: longest answer.
+            temperature: 0 takes the likeliest token each time; above, tokens are drawn.
+            seed: decides the draw.
+            batch_size: contexts answered at once.
+            progress: told the number of finished contexts.
+
+        Returns:
+            The answers in the order of the contexts, without control tokens and outer space.
+
+        Raises:
+            UsageError: a context is empty or longer than the model can read.
+        """
+        import torch
+
+        rows = self._prompt_ids(contexts, max_new_tokens)
+        answers = [""] * len(rows)
+        settings = self._settings(max_new_tokens, temperature)
+        done = 0
+        # Drawing is seeded without touching the random numbers of whoever calls.
+        with torch.inference_mode(), torch.random.fork_rng():
+            torch.manual_seed(seed)
+            shared, cache = self._read_shared(rows)
+            for batch in _batches([len(row) for row in rows], batch_size):
+                ids, mask = self._left_padded([rows[i] for i in batch], shared)
+                out = self.model.generate(
+                    input_ids=ids,
+                    attention_mask=mask,
+                    past_key_values=_repeated(cache, len(batch)),
+                    generation_config=settings,
+                )
+                for i, answer in zip(batch, out[:, ids.shape[1] :].tolist(), strict=True):
+                    answers[i] = self._text(answer)
+                done += len(batch)
+                if progress:
+                    progress(done)
+        return answers
+
+    def stream(
+        self, context: str, max_new_tokens: int = 128, temperature: float = 0.0, seed: int = 42
+    ) -> Iterator[str]:
+        """Answer one context piece by piece; joined, the pieces are the answer of `generate`.
+
+        Args:
+            context: what the model is given.
+            max_new_tokens: longest answer.
+            temperature: 0 takes the likeliest token each time; above, tokens are drawn.
+            seed: decides the draw.
+
+        Raises:
+            UsageError: the context is empty or longer than the model can read.
+        """
+        import torch
+
+        ids = torch.tensor(self._prompt_ids([context], max_new_tokens), device=self.model.device)
+        chance = torch.Generator(device=self.model.device).manual_seed(seed)
+        cache, sent = None, ""
+        answer: list[int] = []
+        while len(answer) < max_new_tokens and not (answer and answer[-1] in self._stop):
+            # Not around the yield: the mode would leak to whoever reads the pieces.
+            with torch.inference_mode():
+                out = self.model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
+                logits, cache = out.logits[:, -1].float(), out.past_key_values
+                if temperature:
+                    ids = torch.multinomial((logits / temperature).softmax(-1), 1, generator=chance)
+                else:
+                    ids = logits.argmax(-1, keepdim=True)
+            answer.append(int(ids))
+            text = self._text(answer)
+            # A character may be made of several tokens: half of one is not shown.
+            if not text.endswith("\ufffd") and len(text) > len(sent):
+                yield text[len(sent) :]
+                sent = text
+        if rest := self._text(answer)[len(sent) :]:
+            yield rest
+
+    def label_scores(
+        self,
+        contexts: Sequence[str],
+        labels: Sequence[str],
+        batch_size: int = 8,
+        progress: Callable[[int], None] | None = None,
+    ) -> list[list[float]]:
+        """Return the log-likelihood of each label as the answer to each context.
+
+        Args:
+            contexts: what the model is given.
+            labels: the answers to weigh.
+            batch_size: contexts read at once.
+            progress: told the number of finished contexts.
+
+        Returns:
+            Per context, in order, and per label: the sum over the tokens of the label and the end
+            token of ln p(token | all before), over the token ids that training uses.
+
+        Raises:
+            UsageError: a context is empty or longer than the model can read.
+        """
+        import torch
+
+        columns = [
+            self.prompt.answer_ids(self.tokenizer, contexts, [label] * len(contexts)) for label in labels
+        ]
+        answers = [[answer for _, answer in row] for row in zip(*columns, strict=True)]
+        longest = max((len(answer) for row in answers for answer in row), default=0)
+        rows = self._prompt_ids(contexts, longest)
+        scores: list[list[float]] = [[] for _ in rows]
+        done = 0
+        with torch.inference_mode():
+            shared, cache = self._read_shared(rows)
+            for batch in _batches([len(row) for row in rows], batch_size):
+                ids, mask = self._left_padded([rows[i] for i in batch], shared)
+                read = _repeated(cache, len(batch))
+                found = self._score(ids, mask, shared, read, [answers[i] for i in batch])
+                for i, row in zip(batch, found, strict=True):
+                    scores[i] = row
+                done += len(batch)
+                if progress:
+                    progress(done)
+        return scores
+
+    def _score(
+        self, ids: Any, mask: Any, shared: int, cache: Any, answers: list[list[list[int]]]
+    ) -> list[list[float]]:
+        """Score every label of a batch: each prompt is read once, its cache serves all labels."""
+        import torch
+
+        # Index -1 as a tensor: a contiguous copy; a slice of bfloat16 would slow the output layer.
+        last = torch.tensor([-1], device=ids.device)
+        out = self.model(
+            input_ids=ids[:, shared:],
+            attention_mask=mask,
+            position_ids=_positions(mask)[:, shared:],
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=last,
+        )
+        first = out.logits[:, -1].float().log_softmax(-1)
+        chosen = torch.tensor([[answer[0] for answer in row] for row in answers], device=ids.device)
+        total = first.gather(1, chosen)
+        wide = max(1, _MOST_CONTINUATIONS // len(ids))
+        for start in range(0, total.shape[1], wide):
+            part = [answer for row in answers for answer in row[start : start + wide]]
+            rest = self._continue(out.past_key_values, mask, part)
+            total[:, start : start + wide] += rest.view(len(ids), -1)
+        scores: list[list[float]] = total.tolist()
+        return scores
+
+    def _continue(self, cache: Any, mask: Any, answers: list[list[int]]) -> Any:
+        """Return ln p of each answer's tokens after its first; as many answers per prompt as go in."""
+        import torch
+
+        times = len(answers) // len(mask)
+        width = max(len(answer) for answer in answers)
+        if width == 1:
+            return torch.zeros(len(answers), device=mask.device)
+        tokens = torch.tensor([a + [self._pad] * (width - len(a)) for a in answers], device=mask.device)
+        real = torch.tensor([[1] * len(a) + [0] * (width - len(a)) for a in answers], device=mask.device)
+        whole = torch.cat([mask.repeat_interleave(times, 0), real[:, :-1]], 1)
+        out = self.model(
+            input_ids=tokens[:, :-1],
+            attention_mask=whole,
+            position_ids=_positions(whole)[:, 1 - width :],
+            past_key_values=_repeated(cache, times),
+            use_cache=True,
+        )
+        found = out.logits.float().log_softmax(-1).gather(2, tokens[:, 1:, None])[..., 0]
+        return (found * real[:, 1:]).sum(1)
+
+    def _prompt_ids(self, contexts: Sequence[str], room: int) -> list[list[int]]:
+        rows = self.prompt.prompt_ids(self.tokenizer, contexts)
+        most = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        for number, row in enumerate(rows, 1):
+            if not row:
+                raise UsageError(f"context {number} is empty; give the model some text")
+            if most and len(row) + room > most:
+                raise UsageError(
+                    f"context {number} is too long: {len(row)} tokens and {room} for the answer; "
+                    f"this base model reads {most}. Shorten it"
+                )
+        return rows
+
+    def _read_shared(self, rows: list[list[int]]) -> tuple[int, Any]:
+        """Read what all prompts start with, once: often more than half of them (instructions)."""
+        import torch
+
+        shared = _common_start(rows)
+        # A sliding window counts the padding that comes to stand behind the shared start.
+        if not shared or getattr(self.model.config.get_text_config(), "sliding_window", None):
+            return 0, None
+        ids = torch.tensor([rows[0][:shared]], device=self.model.device)
+        return shared, self.model(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
+
+    def _left_padded(self, rows: list[list[int]], shared: int) -> tuple[Any, Any]:
+        """Return ids and mask of prompts: their shared start, padding, their own rest."""
+        import torch
+
+        width = max(len(row) for row in rows)
+        ids = [row[:shared] + [self._pad] * (width - len(row)) + row[shared:] for row in rows]
+        mask = [[1] * shared + [0] * (width - len(row)) + [1] * (len(row) - shared) for row in rows]
+        return torch.tensor(ids, device=self.model.device), torch.tensor(mask, device=self.model.device)
+
+    def _settings(self, max_new_tokens: int, temperature: float) -> Any:
+        from transformers import GenerationConfig
+
+        # top_k 0: without it, transformers draws among the 50 likeliest tokens only.
+        draw = {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature else {}
+        return GenerationConfig(
+            max_new_tokens=max_new_tokens, eos_token_id=self._stop, pad_token_id=self._pad, **draw
+        )
+
+    def _text(self, ids: list[int]) -> str:
+        text: str = self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return text.strip()
+
+
+def _batches(lengths: list[int], size: int) -> list[list[int]]:
+    """Row numbers in batches of about one length: hardly any padding."""
+    order = sorted(range(len(lengths)), key=lambda row: (lengths[row], row))
+    return [order[start : start + size] for start in range(0, len(order), size)]
+
+
+def _positions(mask: Any) -> Any:
+    return (mask.cumsum(1) - 1).clamp(min=0)
+
+
+def _common_start(rows: list[list[int]]) -> int:
+    """Count the tokens that all rows start with, leaving each row at least one of its own."""
+    if len(rows) < 2:
+        return 0
+    first, last = min(rows), max(rows)
+    most = min(len(row) for row in rows) - 1
+    return next((i for i in range(most) if first[i] != last[i]), most)
+
+
+def _repeated(cache: Any, times: int) -> Any:
+    """Return a copy of a cache with every row several times; no cache stays none."""
+    if cache is None:
+        return None
+    cache = copy.deepcopy(cache)
+    cache.batch_repeat_interleave(times)
+    return cache
