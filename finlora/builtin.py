@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -207,10 +207,19 @@ def _write_weights(reader: Any, path: Path) -> None:
     text += b" " * (-len(text) % 8)
     with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
-        for tensor in reader.tensors:
+        for tensor in _shown(reader.tensors):
             file.write(_bfloat16(tensor))
         file.flush()
         os.fsync(file.fileno())
+
+
+def _shown(tensors: Any) -> Iterable[Any]:
+    """Go through the tensors with a bar on a terminal, as the hub's library does while it downloads."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return track(tensors, "converting", console=console, transient=True, disable=not console.is_terminal)
 
 
 def _name(gguf_name: str) -> str:
