@@ -16,7 +16,7 @@ from finlora import config, project, training_plan
 from finlora.events import JOB_VARIABLE, EventReader
 from finlora.files import write_json
 
-REPEATS = 3
+REPEATS = 5
 RUN = "launch"
 FINLORA = "finlora finetune"
 AXOLOTL = "axolotl train"
@@ -25,7 +25,8 @@ WORDS = f"""Seconds from the start of the command until its first training step 
 in turn after one that does not count. Every side trains the same YAML on the same CPU with the same
 environment (threads, no telemetry, no network): a random two-layer Llama, 16 rows of the sentiment sample
 in batches of 8, float32. `finlora finetune` reads and checks config, dataset and base model, writes that
-YAML and job, and starts one training process; `axolotl train` starts it through `accelerate launch`."""
+YAML and job, and starts the training process; `axolotl train` starts it through `accelerate launch`, unless
+told otherwise: with `--launcher python` it does what FinLoRA does for one process, and as fast."""
 
 
 def lay_out(folder: Path) -> config.ConfigFile:

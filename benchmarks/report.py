@@ -13,19 +13,21 @@ from finlora.files import write_atomic
 def take_turns(sides: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
     """Measure every side once per round, so that a busy moment of the machine hits all alike.
 
-    The first round warms the page cache and does not count.
+    The first round warms the page cache and does not count; each later one begins with another side.
 
     Args:
         sides: name to a function that does the work once and returns its seconds.
         repeats: rounds that count.
     """
     seconds: dict[str, list[float]] = {name: [] for name in sides}
+    order = list(sides)
     for turn in range(repeats + 1):
-        for name, measure in sides.items():
-            taken = measure()
+        for name in order:
+            taken = sides[name]()
             print(f"{'warm-up' if turn == 0 else f'round {turn}'}: {name}: {taken:.2f} s", flush=True)
             if turn:
                 seconds[name].append(taken)
+        order.append(order.pop(0))
     return seconds
 
 
