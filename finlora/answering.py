@@ -1,7 +1,7 @@
 """Opens what answers: an adapter on its own base model, or the base model alone."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finlora import adapters, answers, inference, models
@@ -62,6 +62,14 @@ def open_answerer(wanted: Wanted, config: Path | None, say: Callable[[str], None
     for note in answerer.notes:
         say(note)
     return answerer
+
+
+def sides(wanted: Wanted, baseline: bool) -> dict[str, Wanted]:
+    """Return who is to be scored, by name: the untuned base too where `baseline` asks for it."""
+    base = {"base model": replace(wanted, no_adapter=True)}
+    if wanted.adapter is None:
+        return base
+    return {**(base if baseline else {}), "adapter": wanted}
 
 
 def _base_name(adapter: adapters.Adapter | None) -> str:

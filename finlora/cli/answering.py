@@ -92,15 +92,9 @@ def evaluate_(config: Path | None, as_json: bool, source: Path, baseline: bool, 
     from finlora import answering, data, display, evaluate
 
     rows = data.read_rows(source)
-    evaluate.labels_of(rows)
     results = {}
-    for who in (
-        ["base model", "adapter"]
-        if baseline and wanted["adapter"]
-        else ["adapter" if wanted["adapter"] else "base model"]
-    ):
-        wish = answering.Wanted(**wanted, no_adapter=who == "base model")
-        answerer = answering.open_answerer(wish, config_around(config), display.say)
+    for who, side in answering.sides(answering.Wanted(**wanted), baseline).items():
+        answerer = answering.open_answerer(side, config_around(config), display.say)
         with display.Counting(f"scoring the {who}", len(rows)) as progress:
             results[who] = evaluate.evaluate(answerer, rows, progress=progress.show)
     if as_json:
