@@ -1,0 +1,190 @@
+"""What is written about FinLoRA is true of the code: commands, keys, links, versions, shipped files."""
+
+import ast
+import json
+import re
+import shlex
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import click
+import jsonschema
+import pytest
+
+from finlora import __version__, axolotl_yaml, config, privacy
+from finlora.cli import cli
+from tests import readme_parts
+
+ROOT = Path(__file__).parents[1]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *sorted(ROOT.glob("docs/*.md")),
+    *(ROOT / folder / "README.md" for folder in ("data", "lora_adapters")),
+]
+TEXTS = {str(page.relative_to(ROOT)): page.read_text(encoding="utf-8") for page in PAGES}
+LEAVES = {name: command for name, command, _ in readme_parts.leaves()}
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def find(words: list[str]) -> tuple[click.Command, list[str]]:
+    """Return the command that words behind `finlora` name, and the words that are left."""
+    command: click.Command = cli
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        assert words[0] in command.commands, f"no command '{words[0]}' in {sorted(command.commands)}"
+        command, words = command.commands[words[0]], words[1:]
+    return command, words
+
+
+def options(command: click.Command) -> set[str]:
+    context = click.Context(command, help_option_names=["-h", "--help"])
+    return {name for parameter in command.get_params(context) for name in parameter.opts}
+
+
+def lines_of(text: str) -> list[list[str]]:
+    """Return the finlora commands in lines of shell, as words; redirections left out."""
+    lines = [line.strip().removeprefix(".venv/bin/") for line in text.splitlines()]
+    return [shlex.split(re.split(r" [>|] ", line)[0])[1:] for line in lines if line.startswith("finlora ")]
+
+
+def example_of(help_text: str) -> str:
+    return help_text.partition("Example:\n")[2]
+
+
+EXAMPLES = [
+    (name, words) for name, command in LEAVES.items() for words in lines_of(example_of(command.help or ""))
+]
+SHELL = [
+    (page, words)
+    for page, text in TEXTS.items()
+    for language, block in FENCE.findall(text)
+    if language == "sh"
+    for words in lines_of(block)
+]
+INLINE = [
+    (page, shlex.split(found)[1:])
+    for page, text in TEXTS.items()
+    for found in re.findall(r"`(?:\.venv/bin/)?(finlora [^`]+)`", FENCE.sub("", text))
+]
+
+
+def test_the_pages_hold_enough_to_check():
+    assert len(LEAVES) == 12
+    assert len(PAGES) >= 8
+    assert len(EXAMPLES) >= 15
+    assert len(SHELL) >= 3
+    assert len(INLINE) >= 30
+
+
+def test_the_generated_parts_of_the_readme_are_current(request):
+    if request.config.getoption("--update-golden"):
+        (ROOT / "README.md").write_text(readme_parts.filled(TEXTS["README.md"]), encoding="utf-8")
+    assert (ROOT / "README.md").read_text(encoding="utf-8") == readme_parts.filled(TEXTS["README.md"])
+    for part in readme_parts.PARTS:
+        assert TEXTS["README.md"].count(f"<!-- {part}:begin -->\n") == 1
+        assert TEXTS["README.md"].count(f"<!-- {part}:end -->") == 1
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_every_command_and_option_is_explained(name):
+    command = LEAVES[name]
+    assert command.help
+    assert command.help.partition("\n")[0].endswith((".", ":"))
+    assert lines_of(example_of(command.help)), "no example"
+    unexplained = [
+        option.name
+        for option in command.params
+        if isinstance(option, click.Option) and not (option.help or option.show_default)
+    ]
+    assert unexplained == []
+
+
+@pytest.mark.parametrize(("page", "words"), [*EXAMPLES, *SHELL], ids=str)
+def test_every_example_parses(page, words):
+    command, rest = find(words)
+    context = command.make_context(command.name, list(rest))
+    assert context.params.keys() >= {p.name for p in command.params if p.expose_value}
+
+
+@pytest.mark.parametrize(("page", "words"), INLINE, ids=str)
+def test_every_command_in_the_text_exists(page, words):
+    command, rest = find(words)
+    named = {word.partition("=")[0] for word in rest if word.startswith("-")}
+    assert named <= options(command)
+
+
+def test_every_make_target_in_the_text_exists():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
+    inline = {t for text in TEXTS.values() for t in re.findall(r"`make ([a-z-]+)`", text)}
+    blocks = {t for text in TEXTS.values() for t in re.findall(r"^make ([a-z-]+)$", text, re.MULTILINE)}
+    assert {"demo", "test"} <= inline | blocks <= targets
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_every_link_leads_to_a_file(page):
+    links = re.findall(r"\]\(([^)\s]+)\)", TEXTS[page])
+    local = [link for link in links if not link.startswith("https://")]
+    assert [link for link in local if not ((ROOT / page).parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_every_file_named_in_a_page_is_there(page):
+    named = re.findall(r"`((?:finlora|tests|benchmarks|docs|configs)/[\w./*-]+)`", TEXTS[page])
+    assert [name for name in named if not list(ROOT.glob(name.rstrip("/")))] == []
+
+
+def imports_of(path: Path) -> set[str]:
+    """Return the modules of finlora that a file imports anywhere, packages by their own name."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "finlora":
+            inner = node.module.split(".")[1:]
+            found |= {inner[0]} if inner else {alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("finlora.")}
+    return found - {"__version__"}
+
+
+def test_the_floors_of_the_architecture_are_those_of_the_imports():
+    lines = re.findall(r"^\| (\d) \w+ \| (.*) \|$", TEXTS["docs/architecture.md"], re.MULTILINE)
+    floors = {module: int(floor) for floor, modules in lines for module in re.findall(r"`(\w+)`", modules)}
+    graph: dict[str, set[str]] = {}
+    for path in (ROOT / "finlora").rglob("*.py"):
+        module = path.relative_to(ROOT / "finlora").with_suffix("").parts[0]
+        if not module.startswith("__"):
+            graph[module] = graph.get(module, set()) | imports_of(path) - {module}
+    assert len(graph) > 30
+    assert floors.keys() == graph.keys()
+    assert [(a, b) for a in graph for b in graph[a] if floors[a] < floors[b]] == []
+    TopologicalSorter(graph).prepare()  # raises on a circle
+
+
+def test_the_network_page_names_every_command_that_may_go_online_and_every_switch():
+    text = TEXTS["docs/network.md"]
+    online = [name for name, command in LEAVES.items() if "--offline" in options(command)]
+    assert len(online) == 4
+    switches = [f"{name}={value}" for name, value in {**privacy.QUIET, **privacy.OFFLINE}.items()]
+    assert [word for word in [*online, *switches] if f"`{word}`" not in text] == []
+
+
+def test_the_changelog_begins_with_this_version():
+    assert re.findall(r"^## (\S+)", TEXTS["CHANGELOG.md"], re.MULTILINE)[0] == __version__
+
+
+def test_the_run_in_the_readme_is_the_shipped_one():
+    block = next(block for language, block in FENCE.findall(TEXTS["README.md"]) if language == "json")
+    [(name, shown)] = json.loads(f"{{{block}}}").items()
+    shipped = json.loads((ROOT / "configs" / config.CONFIG_NAME).read_text(encoding="utf-8"))[name]
+    assert config.check_run(name, shown) == config.check_run(name, shipped)
+
+
+def test_the_projects_config_is_the_one_that_init_writes_and_keeps_to_the_schema():
+    ours = ROOT / "configs" / config.CONFIG_NAME
+    assert ours.read_bytes() == (ROOT / "finlora" / "files" / config.CONFIG_NAME).read_bytes()
+    runs = json.loads(ours.read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(config.json_schema())
+    jsonschema.Draft202012Validator(config.json_schema()).validate(runs)
+    checked = config.load(ours)
+    assert len(checked.runs) == 17
+    assert not checked.problems
+    assert [axolotl_yaml.passthrough_faults(name, run) for name, run in checked.runs.items()] == [[]] * 17
