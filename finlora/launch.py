@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -224,7 +225,21 @@ def _end(child: "subprocess.Popen[bytes]") -> None:
         _wait(child, _GRACE_SECONDS)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
+        # What was killed takes a moment to go, and holds its memory till then.
+        end = time.monotonic() + _GRACE_SECONDS
+        while _runs(child.pid) and time.monotonic() < end:
+            time.sleep(0.01)
     child.wait()
+
+
+def _runs(group: int) -> bool:
+    """Return whether a process of a group is left; the dead that nobody reaps don't count."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, of_group = path.read_bytes().rpartition(b")")[2].split()[:3]
+            if int(of_group) == group and state not in (b"Z", b"X"):
+                return True
+    return False
 
 
 def _explain(code: int, errors: list[str], log: Path, start: int) -> tuple[str, int]:
