@@ -1,7 +1,10 @@
 """The shelf: finding and checking adapters, publishing them whole or not at all."""
 
+import errno
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -149,6 +152,22 @@ def test_a_cut_at_any_step_leaves_one_whole_adapter(trained, place):
     assert seen[-1] is True
 
 
+def test_a_swap_that_fails_half_way_brings_the_old_adapter_back(trained, place, monkeypatch):
+    write_adapter(place, manifest={"schema": 1})
+    before = tree(place.parent)
+    rename = Path.rename
+
+    def full(path, target):
+        if path.name == ".a.new":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(FinLoRAError, match="the adapter can't be published: No space left on device"):
+        adapters.publish(trained, place, MANIFEST, "b")
+    assert tree(place.parent) == before
+
+
 @pytest.mark.parametrize("reader", ["read", "shelf", "find"])
 def test_every_reader_mends_a_swap(tmp_path, place, reader):
     write_adapter(place.with_name(".a.old"))
@@ -164,8 +183,11 @@ def test_every_reader_mends_a_swap(tmp_path, place, reader):
     assert (place / "adapter_model.safetensors").read_bytes() == b"weights of .a.old"
 
 
-def test_what_a_cut_publish_left_does_not_disturb_the_next(trained, place):
+@pytest.mark.parametrize("swapped", [False, True])
+def test_what_a_cut_publish_left_does_not_disturb_the_next(trained, place, swapped):
     write_adapter(place.with_name(".a.old"))
+    if swapped:
+        write_adapter(place)
     write_adapter(place.with_name(".a.new"))
     (place.with_name(".a.new") / "rubbish").write_text("x")
     adapters.publish(trained, place, MANIFEST, "b")

@@ -36,6 +36,12 @@ def with_grandchild(ready):
 what, rest = sys.argv[1], sys.argv[2:]
 if what == "hang":
     with_grandchild(lambda: None)
+if what == "hang politely":
+    def farewell(number, frame):
+        emit("farewell", pid=os.getpid())
+        os._exit(0)
+    with_grandchild(lambda: signal.signal(signal.SIGTERM, farewell))
+    signal.signal(signal.SIGTERM, lambda number, frame: os.wait())
 if what == "hang stubbornly":
     stubborn()
     with_grandchild(stubborn)
@@ -211,12 +217,21 @@ def test_a_command_that_is_not_there(folder):
         train(folder, "exit", 0, python="/no/python")
 
 
-def test_the_child_is_in_a_group_of_its_own_with_the_settings_asked_for(folder):
+def test_the_child_is_in_a_group_of_its_own_with_the_settings_asked_for(folder, monkeypatch):
+    monkeypatch.setenv("FROM_HERE", "here")
     (folder / "child.py").write_text(
-        "import os, sys; print(os.getpgid(0) == os.getpid(), os.environ['MARK'], repr(sys.stdin.read()))"
+        "import os, sys\n"
+        "print(os.getpgid(0) == os.getpid(), os.environ['MARK'], os.environ['FROM_HERE'], file=sys.stderr)"
     )
     train(folder, "x")
-    assert (folder / "train.log").read_text() == "True é ''\n"
+    assert (folder / "train.log").read_text() == "True é here\n"
+
+
+def test_the_child_reads_nothing_from_the_terminal(folder):
+    (folder / "child.py").write_text("print(repr(open(0).read()))")
+    done = subprocess.run([sys.executable, "-c", LAUNCHER, "x"], cwd=folder, input=b"typed", check=True)
+    assert done.returncode == 0
+    assert (folder / "train.log").read_text() == "''\n"
 
 
 def start(folder, what, **options):
@@ -243,6 +258,16 @@ def test_an_interrupt_ends_everything(folder, what, number, code):
     out, _ = launcher.communicate()
     assert launcher.returncode == code
     assert out == f"interrupted ({number.name}); no process is left behind\n"
+    assert alive(group) == []
+
+
+def test_every_process_is_asked_to_end_before_it_is_killed(folder):
+    launcher, group = start(folder, "hang politely")
+    launcher.send_signal(signal.SIGTERM)
+    out, _ = launcher.communicate()
+    grandchild, message = out.splitlines()
+    assert int(grandchild) != group
+    assert message == "interrupted (SIGTERM); no process is left behind"
     assert alive(group) == []
 
 
