@@ -246,7 +246,7 @@ def answer_file(
     answers = answerer.generate(
         [row.context for row in rows], max_new_tokens, temperature, seed, batch_size, progress
     )
-    lines = source.read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    lines = source.read_bytes().split(b"\n")
     written = []
     for row, answer in zip(rows, answers, strict=True):
         given = json.loads(lines[row.line - 1])
