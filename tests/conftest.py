@@ -23,6 +23,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write tests/golden/ anew")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let `--update-golden` start in a clean tree alone, where its changes are the only ones to see."""
+    if config.getoption("--update-golden", default=False):
+        command = ["git", "status", "--porcelain", "--", ".", ":!tests/golden"]
+        dirty = subprocess.run(
+            command, cwd=config.rootpath, capture_output=True, text=True, check=True
+        ).stdout
+        if dirty:
+            raise pytest.UsageError(f"--update-golden: commit your other changes first:\n{dirty}")
+
+
 @dataclass(frozen=True)
 class Result:
     """How a command ended."""
