@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,15 @@ def write_adapter(folder: Path, base: str = "./base", manifest: Mapping[str, Any
     if manifest is not None:
         (folder / "finlora.json").write_text(json.dumps(manifest))
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def environment_of_a_module() -> Iterator[None]:
+    """Undo what a file of tests did to this process: loading a model, for one, goes offline for good."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture
