@@ -76,8 +76,14 @@ def _base_name(adapter: adapters.Adapter | None) -> str:
     if adapter is None:
         raise UsageError("name what is to answer: --adapter NAME, or --base-model MODEL --no-adapter")
     if adapter.manifest:
-        return str(adapter.manifest["base_model"]["name"])
-    name = adapter.peft.get("base_model_name_or_path")
-    if not name:
+        trained = adapter.manifest["base_model"]
+        if str(trained.get("identity")).startswith("fingerprint:") and not trained["name"].startswith("."):
+            raise UsageError(
+                f"{adapter.folder} was trained on a folder called '{trained['name']}', whose place it does "
+                "not carry; name the folder with --base-model"
+            )
+        return str(trained["name"])
+    named = adapter.peft.get("base_model_name_or_path")
+    if not named:
         raise UsageError(f"{adapter.folder} does not name its base model; name it with --base-model")
-    return str(name)
+    return str(named)

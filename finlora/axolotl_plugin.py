@@ -59,6 +59,8 @@ class FinLoRAPlugin(BasePlugin):  # type: ignore[misc]
         except FinLoRAError as error:
             raise self.refuse(str(error)) from None
         cfg.special_tokens = DictDefault({"pad_token": pad})
+        if not rows.validation:
+            cfg.val_set_size, cfg.eval_strategy = 0.0, "no"
         if self.rank == 0:
             self.job.emit("rows", report=rows.report, prompt=prompt.record(tokenizer), pad=pad)
         train = Dataset.from_list(rows.train)

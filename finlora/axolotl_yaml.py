@@ -8,8 +8,9 @@ from typing import Any
 
 import yaml
 
-from finlora.config import RunConfig
-from finlora.errors import did_you_mean
+from finlora.config import ConfigFile, RunConfig
+from finlora.errors import Problem, did_you_mean
+from finlora.json_text import KeyLines
 
 PLUGIN = "finlora.axolotl_plugin.FinLoRAPlugin"
 OUTPUT = "axolotl-output"
@@ -168,13 +169,22 @@ def owned_keys() -> frozenset[str]:
     return frozenset(keys) - frozenset(_DEFAULTS)
 
 
-def passthrough_faults(name: str, run: RunConfig) -> list[str]:
-    """Return what is wrong with the keys of a run's `axolotl` object, one message a key."""
-    faults = []
+def passthrough_faults(name: str, run: RunConfig) -> dict[str, str]:
+    """Return what is wrong with the keys of a run's `axolotl` object: a message by key."""
+    faults = {}
     for key in run.axolotl:
         if key in owned_keys():
-            faults.append(f"run '{name}': axolotl.{key} is set by FinLoRA; use the run's own keys")
+            faults[key] = f"run '{name}': axolotl.{key} is set by FinLoRA; use the run's own keys"
         elif key not in known_keys():
             near = did_you_mean(key, sorted(known_keys()))
-            faults.append(f"run '{name}': axolotl.{key} is no key of Axolotl's schema{near}")
+            faults[key] = f"run '{name}': axolotl.{key} is no key of Axolotl's schema{near}"
     return faults
+
+
+def passthrough_problems(file: ConfigFile, name: str, run: RunConfig) -> list[Problem]:
+    """Return the faults of a run's `axolotl` object, with their lines."""
+    faults = passthrough_faults(name, run)
+    if not faults:
+        return []
+    lines = KeyLines(file.path.read_text(encoding="utf-8-sig"))
+    return [Problem(fault, str(file.path), lines.of(name, "axolotl", key)) for key, fault in faults.items()]

@@ -255,13 +255,15 @@ def parse_overrides(texts: list[str]) -> dict[str, Any]:
     """Turn `key=value` texts into values (JSON where it reads as JSON, else text).
 
     Raises:
-        UsageError: a text has no `=` or an empty key.
+        UsageError: a text has no `=` or an empty key, or a key comes twice.
     """
     values: dict[str, Any] = {}
     for text in texts:
         key, equals, value = text.partition("=")
         if not (equals and key.strip()):
             raise UsageError(f"--set {text}: write it as key=value, for example --set learning_rate=0.0002")
+        if key.strip() in values:
+            raise UsageError(f"--set {text}: {key.strip()} is set twice")
         try:
             values[key.strip()] = json.loads(value)
         except (ValueError, RecursionError):

@@ -59,7 +59,7 @@ def validate(file: ConfigFile) -> list[Problem]:
     """Return every fault of every run, file order."""
     problems = [problem for found in file.problems.values() for problem in found]
     for name, run in file.runs.items():
-        problems += [Problem(fault, str(file.path)) for fault in axolotl_yaml.passthrough_faults(name, run)]
+        problems += axolotl_yaml.passthrough_problems(file, name, run)
     return problems
 
 

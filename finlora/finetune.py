@@ -120,7 +120,12 @@ def _publish(made: Plan, base: models.BaseModel, digest: str, history: manifest.
     name = manifest.without_folder(base.name)
     public = replace(
         made,
-        machine=replace(made.machine, base=name, resume=None),
+        machine=replace(
+            made.machine,
+            base=name,
+            resume=None,
+            deepspeed=made.machine.deepspeed and manifest.without_folder(made.machine.deepspeed),
+        ),
         dataset=made.dataset if made.dataset.is_relative_to(made.root) else Path(made.dataset.name),
     )
     content = manifest.compose(

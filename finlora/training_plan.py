@@ -10,7 +10,7 @@ from typing import Any
 from finlora import adapters, axolotl_yaml, config, deepspeed, launch
 from finlora.axolotl_yaml import Machine
 from finlora.config import ConfigFile, RunConfig
-from finlora.errors import ConfigError, Problem, UsageError
+from finlora.errors import ConfigError, UsageError
 from finlora.events import JOB_VARIABLE
 
 
@@ -132,9 +132,8 @@ def _chosen_run(file: ConfigFile, name: str, options: Options) -> RunConfig:
     run = file.pick(name)
     if options.overrides:
         run = config.override(name, run, options.overrides)
-    faults = axolotl_yaml.passthrough_faults(name, run)
-    if faults:
-        raise ConfigError([Problem(fault, str(file.path)) for fault in faults])
+    if problems := axolotl_yaml.passthrough_problems(file, name, run):
+        raise ConfigError(problems)
     changed = bool(options.overrides) or options.max_steps is not None
     if changed and not options.new_name:
         raise UsageError(
@@ -170,6 +169,11 @@ def check_machine(made: Plan) -> None:
     """
     run, processes = made.run, made.machine.processes
     if made.machine.device == "cuda":
+        if processes > launch.visible_gpus():
+            raise UsageError(
+                f"--num-processes {processes}: only {launch.visible_gpus()} GPUs are visible here; "
+                "each process needs one of its own"
+            )
         return
     if run.quant_bits == 8 and run.peft_use_dora:
         raise UsageError(

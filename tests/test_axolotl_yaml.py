@@ -103,7 +103,7 @@ def test_keys_that_finlora_owns_may_not_be_set():
     run = check_run("a", {"base_model": "b", "dataset_path": "d", "axolotl": dict.fromkeys(owned_keys(), 1)})[
         0
     ]
-    faults = passthrough_faults("a", run)
+    faults = list(passthrough_faults("a", run).values())
     assert len(faults) == len(owned_keys()) > 35
     assert all(fault.endswith("is set by FinLoRA; use the run's own keys") for fault in faults)
 
@@ -111,7 +111,7 @@ def test_keys_that_finlora_owns_may_not_be_set():
 def test_keys_that_axolotl_does_not_know_are_named_with_the_near_one():
     given = {"weight_decai": 0.1, "qqqqq": 1, "weight_decay": 0.1}
     run = check_run("a", {"base_model": "b", "dataset_path": "d", "axolotl": given})[0]
-    assert passthrough_faults("a", run) == [
+    assert list(passthrough_faults("a", run).values()) == [
         "run 'a': axolotl.weight_decai is no key of Axolotl's schema, did you mean 'weight_decay'?",
         "run 'a': axolotl.qqqqq is no key of Axolotl's schema",
     ]
@@ -120,5 +120,5 @@ def test_keys_that_axolotl_does_not_know_are_named_with_the_near_one():
 @pytest.mark.parametrize("key", sorted(axolotl_yaml._DEFAULTS))
 def test_what_runs_have_in_common_may_be_set(key):
     run = check_run("a", {"base_model": "b", "dataset_path": "d", "axolotl": {key: 1}})[0]
-    assert passthrough_faults("a", run) == []
+    assert list(passthrough_faults("a", run).values()) == []
     assert render("a", run, CUDA, "d")[key] == 1

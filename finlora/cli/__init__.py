@@ -33,6 +33,12 @@ def main(argv: list[str] | None = None) -> None:
         # The reader of our output (`| head`) has gone: not an error, and nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        if os.environ.get("FINLORA_DEBUG"):
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        click.echo(f"{click.style('Error:', fg='red')} {place}{error.strerror or error}", err=True)
+        sys.exit(1)
     except Exception as error:
         if os.environ.get("FINLORA_DEBUG"):
             raise

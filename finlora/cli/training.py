@@ -13,6 +13,7 @@ from finlora.cli.shared import (
     with_json,
     with_offline,
 )
+from finlora.errors import UsageError
 
 
 @click.command()
@@ -67,6 +68,8 @@ def finetune(
     options = training_plan.Options(
         processes=num_processes, overrides=parse_overrides(list(overrides)), **given
     )
+    if dry_run and as_json:
+        raise UsageError("--dry-run prints YAML and a command, not JSON; leave --json out")
     if dry_run:
         click.echo(training_plan.dry_run(training_plan.plan(file, name, options)), nl=False)
         return
