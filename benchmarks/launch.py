@@ -26,7 +26,7 @@ in turn after one that does not count. Every side trains the same YAML on the sa
 environment (threads, no telemetry, no network): a random two-layer Llama, 16 rows of the sentiment sample
 in batches of 8, float32. `finlora finetune` reads and checks config, dataset and base model, writes that
 YAML and job, and starts the training process; `axolotl train` starts it through `accelerate launch`, unless
-told otherwise: with `--launcher python` it does what FinLoRA does for one process, and as fast."""
+told otherwise: with `--launcher python` it starts the same process as directly as FinLoRA does."""
 
 
 def lay_out(folder: Path) -> config.ConfigFile:
