@@ -41,6 +41,8 @@ class Training:
         self._bar: Any = None
         self._task: Any = None
         self._last_line = 0.0
+        # Steps of the training this one resumes: their seconds are not counted here.
+        self._resumed = 0
 
     def __enter__(self) -> "Training":
         if sys.stderr.isatty():
@@ -73,6 +75,7 @@ class Training:
         elif kind == "built":
             self._line(f"built as asked: {event['facts']['trainable_parameters']:,} trainable parameters")
         elif kind == "start" and event["step"]:
+            self._resumed = event["step"]
             self._line(f"going on after step {event['step']} of {event['total']}")
         elif kind == "step":
             self._step(event)
@@ -104,7 +107,8 @@ class Training:
             )
         elif time.monotonic() - self._last_line > _LINE_SECONDS or event["step"] == event["total"]:
             self._last_line = time.monotonic()
-            left = event["seconds"] / event["step"] * (event["total"] - event["step"])
+            done = event["step"] - self._resumed
+            left = event["seconds"] / done * (event["total"] - event["step"])
             say(f"step {event['step']}/{event['total']}  {figures}  {left:.0f} s left")
 
     def _line(self, text: str) -> None:

@@ -24,7 +24,13 @@ from finlora.errors import UsageError
 )
 @click.option("--input", "source", type=FILE, help="JSONL file with a context column.")
 @click.option("--output", "target", type=FILE, help="JSONL file for the answers to --input.")
-@click.option("--max-new-tokens", type=click.IntRange(1), default=128, show_default=True)
+@click.option(
+    "--max-new-tokens",
+    type=click.IntRange(1),
+    default=128,
+    show_default=True,
+    help="Tokens of the longest answer.",
+)
 @click.option(
     "--temperature",
     type=click.FloatRange(0),
