@@ -165,3 +165,7 @@ def test_the_shipped_runs_keep_to_the_schema_that_editors_read():
     checker = jsonschema.Draft202012Validator(schema)
     checker.validate(runs)
     assert not checker.is_valid({**runs, "one_more": {"base_model": "./base"}})
+
+
+def test_no_figure_was_left_to_be_filled_in():
+    assert [page for page in PAGES if "@@" in (ROOT / page).read_text(encoding="utf-8")] == []
