@@ -47,14 +47,13 @@ class Training:
     def __enter__(self) -> "Training":
         if sys.stderr.isatty():
             from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
             self._bar = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TextColumn("{task.fields[figures]}"),
-                TimeRemainingColumn(),
                 console=Console(stderr=True),
             )
             self._bar.start()
@@ -72,24 +71,26 @@ class Training:
         kind = event["event"]
         if kind == "rows":
             self._rows(event["report"])
+            self._doing("loading the base model")
         elif kind == "built":
-            self._line(f"built as asked: {event['facts']['trainable_parameters']:,} trainable parameters")
+            self.line(f"built as asked: {event['facts']['trainable_parameters']:,} trainable parameters")
+            self._doing("held-out loss before training")
         elif kind == "start" and event["step"]:
             self._resumed = event["step"]
-            self._line(f"going on after step {event['step']} of {event['total']}")
+            self.line(f"going on after step {event['step']} of {event['total']}")
         elif kind == "step":
             self._step(event)
         elif kind == "eval":
-            self._line(f"held-out loss {event['loss']:.4f} at step {event['step']}")
+            self.line(f"held-out loss {event['loss']:.4f} at step {event['step']}")
 
     def _rows(self, report: dict[str, Any]) -> None:
-        self._line(
+        self.line(
             f"{report['train']} rows to train on, {report['validation']} held out; "
             f"{report['tokens']:,} tokens, {report['trained_tokens']:,} of them trained"
         )
         if report["dropped"]["count"]:
             lines = ", ".join(map(str, report["dropped"]["lines"][:5]))
-            self._line(
+            self.line(
                 f"{report['dropped']['count']} rows dropped ({report['dropped']['reason']}); "
                 f"first lines: {lines}"
             )
@@ -97,6 +98,8 @@ class Training:
     def _step(self, event: dict[str, Any]) -> None:
         speed = event["tokens"] / event["seconds"] if event["seconds"] else 0.0
         figures = f"loss {event['loss']:.4f}  {speed:,.0f} tokens/s"
+        left = event["seconds"] / (event["step"] - self._resumed) * (event["total"] - event["step"])
+        figures += f"  {left:,.0f} s left"
         if self._bar is not None:
             self._bar.update(
                 self._task,
@@ -107,11 +110,14 @@ class Training:
             )
         elif time.monotonic() - self._last_line > _LINE_SECONDS or event["step"] == event["total"]:
             self._last_line = time.monotonic()
-            done = event["step"] - self._resumed
-            left = event["seconds"] / done * (event["total"] - event["step"])
-            say(f"step {event['step']}/{event['total']}  {figures}  {left:.0f} s left")
+            say(f"step {event['step']}/{event['total']}  {figures}")
 
-    def _line(self, text: str) -> None:
+    def _doing(self, what: str) -> None:
+        if self._bar is not None:
+            self._bar.update(self._task, description=what)
+
+    def line(self, text: str) -> None:
+        """Write a line for the user, above the bar where there is one."""
         if self._bar is not None:
             self._bar.console.print(text, highlight=False, markup=False)
         else:
@@ -183,7 +189,7 @@ def chat(answer: Callable[[str], Iterator[str]]) -> None:
     Args:
         answer: turns a question into pieces of its answer.
     """
-    say("Ask something; an empty line or Ctrl-D ends.")
+    say("Ask in the form of the training data (\\n for a line break); an empty line or Ctrl-D ends.")
     while True:
         try:
             question = click.prompt(">", prompt_suffix=" ", default="", show_default=False, err=True)
@@ -192,6 +198,6 @@ def chat(answer: Callable[[str], Iterator[str]]) -> None:
             return
         if not question.strip():
             return
-        for piece in answer(question):
+        for piece in answer(question.replace("\\n", "\n")):
             click.echo(piece, nl=False)
         click.echo()

@@ -2,6 +2,7 @@
 
 import shlex
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,7 +89,8 @@ class Plan:
 
     def shell(self) -> str:
         """Return the training command as one would type it, from any folder."""
-        env = [f"{key}={shlex.quote(value)}" for key, value in self.environment().items()]
+        env = [f"{key}={shlex.quote(value)}" for key, value in self.environment().items() if key != "PATH"]
+        env.append(f'PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
         return f"cd {shlex.quote(str(self.root))} && {' '.join(env)} {shlex.join(self.argv())}"
 
 
@@ -189,6 +191,18 @@ def check_machine(made: Plan) -> None:
             "several processes on a CPU need a C++ compiler (DeepSpeed builds a small library).\n"
             "On Debian: apt install g++"
         )
+
+
+def obstacles(made: Plan) -> list[str]:
+    """Return why a plan could not start on this machine now; empty when nothing known stands in its way."""
+    found = []
+    try:
+        check_machine(made)
+    except UsageError as error:
+        found.append(str(error))
+    if not made.dataset.is_file():
+        found.append(f"{made.dataset}: no such dataset file")
+    return found
 
 
 def _computes_in_bf16(run: RunConfig, device: str, processes: int) -> bool:

@@ -52,7 +52,7 @@ def infer(
 
     \b
     Example:
-      finlora infer --adapter sentiment_smollm2_135m_fp16_r8 --prompt "Profit fell by 20%."
+      finlora infer --adapter NAME --prompt "a question like those of its data"
       finlora infer --adapter NAME --input rows.jsonl --output answers.jsonl
       finlora infer --adapter NAME
     """
@@ -63,7 +63,10 @@ def infer(
             "give --prompt TEXT, or --input FILE together with --output FILE, or neither on a terminal"
         )
     if not questions and not source and not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError("nothing to answer: give --prompt TEXT, or --input FILE and --output FILE")
+        raise UsageError(
+            "nothing to answer: give --prompt TEXT, or --input FILE and --output FILE "
+            "(a chat needs a terminal)"
+        )
     answerer = answering.open_answerer(answering.Wanted(**wanted), config_around(config), display.say)
     limits: dict[str, Any] = {"max_new_tokens": max_new_tokens, "temperature": temperature}
     if source and target:
@@ -90,6 +93,8 @@ def infer(
 @click.option("--baseline", is_flag=True, help="Score the untuned base model too.")
 def evaluate_(config: Path | None, as_json: bool, source: Path, baseline: bool, **wanted: Any) -> None:
     """Score closed-label answers (sentiment, headlines, …) by the likelihood of each label.
+
+    The labels are the different targets of the file.
 
     \b
     Example:

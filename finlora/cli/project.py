@@ -91,7 +91,7 @@ def init(folder: Path) -> None:
 
     for name in project.init(folder).files:
         click.echo(folder / name)
-    click.echo("Next: finlora configs list", err=True)
+    click.echo(f"Next: cd {folder} && finlora configs list", err=True)
 
 
 @click.group()

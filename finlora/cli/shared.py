@@ -35,7 +35,11 @@ def with_opening(command: F) -> F:
     """Add the options that say what is to answer."""
     options = [
         click.option("--adapter", metavar="NAME", help="Run name on the shelf, or an adapter folder."),
-        click.option("--base-model", metavar="MODEL", help="Another base model than the adapter's."),
+        click.option(
+            "--base-model",
+            metavar="MODEL",
+            help="Another base model than the adapter's; with --no-adapter, the model to ask alone.",
+        ),
         click.option(
             "--prompt-style",
             type=click.Choice(["chat", "inst", "plain"]),

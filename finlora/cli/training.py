@@ -71,10 +71,13 @@ def finetune(
     if dry_run and as_json:
         raise UsageError("--dry-run prints YAML and a command, not JSON; leave --json out")
     if dry_run:
-        click.echo(training_plan.dry_run(training_plan.plan(file, name, options)), nl=False)
+        plan = training_plan.plan(file, name, options)
+        click.echo(training_plan.dry_run(plan), nl=False)
+        for obstacle in training_plan.obstacles(plan):
+            click.echo(f"would not start here: {obstacle}", err=True)
         return
     with display.Training() as training:
-        result = finetune.run(file, name, options, display.say, training.show)
+        result = finetune.run(file, name, options, training.line, training.show)
     if as_json:
         print_json({"adapter": str(result.folder), "manifest": result.manifest})
         return
