@@ -86,7 +86,7 @@ def test_init_on_the_command_line(tmp_path, run, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = run("init", "new")
     assert done.code == 0
-    assert done.err == "Next: finlora configs list\n"
+    assert done.err == "Next: cd new && finlora configs list\n"
     assert sorted(done.out.splitlines()) == files(tmp_path)
     monkeypatch.chdir(tmp_path / "new" / "data")
     assert run("configs", "validate").code == 0

@@ -245,11 +245,22 @@ def test_a_dry_run_is_the_yaml_and_a_command_a_shell_can_take(project, monkeypat
     words = shlex.split(command.partition("\n")[2])
     assert words[:3] == ["cd", str(project.root), "&&"]
     variables = {word.partition("=")[0]: word.partition("=")[2] for word in words[3:] if "=" in word}
-    assert variables == made.environment()
+    own = made.environment()
+    # The shell puts its own PATH behind this Python's programs.
+    assert variables["PATH"] == own["PATH"].partition(":")[0] + ":$PATH"
+    assert {**variables, "PATH": own["PATH"]} == own
     assert variables["OMP_NUM_THREADS"] == "3"
     assert variables["FINLORA_JOB"] == str(made.folder / "job.json")
     assert words[3 + len(variables) :] == made.argv()
     assert made.argv()[-3:] == ["-m", "axolotl.cli.train", "axolotl-output/a/axolotl.yml"]
+
+
+def test_a_dry_run_says_what_stands_in_the_way_of_a_start(project):
+    made = planned(project, Options())
+    assert training_plan.obstacles(made) == []
+    project.dataset.unlink()
+    found = training_plan.obstacles(made)
+    assert found == [f"{project.dataset}: no such dataset file"]
 
 
 def test_a_dry_run_quotes_what_a_shell_would_take_apart(tmp_path, clean_environment):
