@@ -42,6 +42,9 @@ demo: install  ## Train a small model on sample news, score it, ask it
 	@echo "Talk to it (it was trained on questions like these):  $(BIN)/finlora infer --adapter $(RUN)"
 
 test: install  ## Run every test, the real trainings included
+	$(BIN)/python -m pytest -q -m "not long"
+
+test-long: install  ## Run every test, and the trainings that only repeat what others show
 	$(BIN)/python -m pytest -q
 
 fast: install  ## Run the tests that train nothing
@@ -56,4 +59,4 @@ check: install  ## Format, lint, types, fast tests
 clean:  ## Remove what training left (adapters stay)
 	rm -rf axolotl-output .pytest_cache .ruff_cache .mypy_cache
 
-.PHONY: help install demo test fast check clean
+.PHONY: help install demo test test-long fast check clean

@@ -6,6 +6,7 @@ therefore believes a training only when this plugin's events came.
 
 import math
 import os
+import resource
 import select
 import threading
 import time
@@ -22,10 +23,10 @@ from datasets import Dataset
 from transformers import TrainerCallback, set_seed
 
 from finlora import built_checks, cpu_patches, data, prompts
-from finlora.checkpoints import COMPLETE
+from finlora.checkpoints import mark_complete
 from finlora.errors import DataError, FinLoRAError, Problem
 from finlora.events import Job
-from finlora.files import sha256, write_json
+from finlora.files import sha256
 from finlora.prepared_rows import prepare
 
 _FIRST_LOSS_FACTOR = 1.5
@@ -94,6 +95,9 @@ class FinLoRAPlugin(BasePlugin):  # type: ignore[misc]
     def get_training_args(self, cfg: Any) -> dict[str, Any]:
         """Let a NaN be seen, weigh tokens alike over processes, let a lone CPU process use bfloat16."""
         settings: dict[str, Any] = {"logging_nan_inf_filter": False, "average_tokens_across_devices": True}
+        if self.job.step:
+            # Axolotl asks for the held-out loss of the untrained adapter, which this one no longer is.
+            settings["eval_on_start"] = False
         # Together with DeepSpeed, `use_cpu` would leave DeepSpeed out without a word.
         if self.on_cpu and self.job.asked.zero_stage is None:
             settings["use_cpu"] = True
@@ -145,13 +149,18 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
         fault = built_checks.engine_difference(self.job.asked, engine, stage, args.world_size)
         if fault:
             raise self.plugin.refuse(f"the training engine is not what the run asks for: {fault}")
-        self.started = time.monotonic()
+        if state.global_step != self.job.step:
+            raise self.plugin.refuse(
+                f"training was to go on from step {self.job.step}, but would start at {state.global_step}"
+            )
+        self.started = time.monotonic() - self.job.seconds
         self._emit(
             "start",
             engine=engine,
             zero_stage=stage,
             step=state.global_step,
             total=state.max_steps,
+            seconds=self.job.seconds,
             threads=torch.get_num_threads(),
             devices=[torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
         )
@@ -195,16 +204,19 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
             torch.distributed.barrier()
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         if self.plugin.rank == 0:
-            files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != COMPLETE)
-            sizes = {str(p.relative_to(folder)): p.stat().st_size for p in files}
-            write_json(folder / COMPLETE, {"step": state.global_step, "sizes": sizes})
+            mark_complete(folder, state.global_step, state.max_steps)
             self._emit("checkpoint", step=state.global_step)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Report the end of the steps; saving follows."""
         peak = max((torch.cuda.max_memory_allocated(i) for i in range(torch.cuda.device_count())), default=0)
         self._emit(
-            "trained", step=state.global_step, seconds=time.monotonic() - self.started, gpu_peak_bytes=peak
+            "trained",
+            step=state.global_step,
+            seconds=time.monotonic() - self.started,
+            gpu_peak_bytes=peak,
+            # Linux counts in KiB.
+            cpu_peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         )
 
 

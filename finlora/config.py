@@ -57,6 +57,13 @@ class RunConfig(BaseModel):
         1, ge=1, le=65536, description="an integer from 1 to 65536: rows per device and step"
     )
     gradient_accumulation_steps: int = Field(1, ge=1, le=65536, description="an integer from 1 to 65536")
+    global_batch_size: int | None = Field(
+        None,
+        ge=1,
+        le=2**32,
+        description="an integer from 1: rows of an optimiser step over all GPUs, whatever their number; "
+        "in the place of gradient_accumulation_steps",
+    )
     sequence_len: int = Field(
         4096, ge=8, le=1048576, description="an integer from 8 to 1048576: tokens of the longest row"
     )
@@ -224,6 +231,11 @@ def check_run(name: str, entry: Any) -> tuple[RunConfig | None, list[tuple[str, 
         faults.append(("", f"run '{name}' is {_show(entry)}; a run is a JSON object"))
         return None, faults
     given = {key: value for key, value in entry.items() if not (key == "quant_bits" and value is None)}
+    if not faults and given.get("global_batch_size") is not None and "gradient_accumulation_steps" in given:
+        why = "both say how many rows a step has; leave one of them out"
+        faults.append(
+            ("global_batch_size", f"run '{name}': global_batch_size and gradient_accumulation_steps: {why}")
+        )
     try:
         run = RunConfig.model_validate(given)
     except ValidationError as error:
@@ -249,39 +261,6 @@ def _describe(key: str, kind: str, given: Mapping[str, Any]) -> str:
 def _show(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def parse_overrides(texts: list[str]) -> dict[str, Any]:
-    """Turn `key=value` texts into values (JSON where it reads as JSON, else text).
-
-    Raises:
-        UsageError: a text has no `=` or an empty key, or a key comes twice.
-    """
-    values: dict[str, Any] = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not (equals and key.strip()):
-            raise UsageError(f"--set {text}: write it as key=value, for example --set learning_rate=0.0002")
-        if key.strip() in values:
-            raise UsageError(f"--set {text}: {key.strip()} is set twice")
-        try:
-            values[key.strip()] = json.loads(value)
-        except (ValueError, RecursionError):
-            values[key.strip()] = value
-    return values
-
-
-def override(name: str, run: RunConfig, values: Mapping[str, Any]) -> RunConfig:
-    """Return the run with other values, checked like the file.
-
-    Raises:
-        ConfigError: a key or value is not allowed; all faults are listed.
-    """
-    entry = {**run.model_dump(exclude_unset=True), **values}
-    changed, faults = check_run(name, entry)
-    if changed is None:
-        raise ConfigError([Problem(message, "--set") for _, message in faults])
-    return changed
 
 
 def json_schema() -> dict[str, Any]:

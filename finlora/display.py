@@ -41,8 +41,8 @@ class Training:
         self._bar: Any = None
         self._task: Any = None
         self._last_line = 0.0
-        # Steps of the training this one resumes: their seconds are not counted here.
-        self._resumed = 0
+        # What the training that this one resumes had done.
+        self._resumed: tuple[int, float] = (0, 0.0)
 
     def __enter__(self) -> "Training":
         if sys.stderr.isatty():
@@ -76,7 +76,7 @@ class Training:
             self.line(f"built as asked: {event['facts']['trainable_parameters']:,} trainable parameters")
             self._doing("held-out loss before training")
         elif kind == "start" and event["step"]:
-            self._resumed = event["step"]
+            self._resumed = (event["step"], event["seconds"])
             self.line(f"going on after step {event['step']} of {event['total']}")
         elif kind == "step":
             self._step(event)
@@ -98,7 +98,8 @@ class Training:
     def _step(self, event: dict[str, Any]) -> None:
         speed = event["tokens"] / event["seconds"] if event["seconds"] else 0.0
         figures = f"loss {event['loss']:.4f}  {speed:,.0f} tokens/s"
-        left = event["seconds"] / (event["step"] - self._resumed) * (event["total"] - event["step"])
+        steps, seconds = event["step"] - self._resumed[0], event["seconds"] - self._resumed[1]
+        left = seconds / steps * (event["total"] - event["step"])
         figures += f"  {left:,.0f} s left"
         if self._bar is not None:
             self._bar.update(

@@ -49,6 +49,8 @@ class Job:
         dataset_sha256: its digest when the launcher checked it.
         prompt_style: `chat`, `inst`, `plain`, or None for the base model's own default.
         allow_dropped_rows: whether more than 1% of the rows may be too long.
+        step: optimiser steps that were done before this start.
+        seconds: how long they took.
         asked: what must be built.
     """
 
@@ -60,6 +62,8 @@ class Job:
     dataset_sha256: str
     prompt_style: str | None
     allow_dropped_rows: bool
+    step: int
+    seconds: float
     asked: Asked
 
     def write(self, path: Path) -> None:

@@ -1,7 +1,6 @@
 """Train a named run: plan it, resolve its base model, launch, publish."""
 
 import fcntl
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,11 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from finlora import adapters, checkpoints, data, launch, manifest, models
+from finlora import adapters, checkpoints, data, launch, manifest, models, resume
 from finlora.config import ConfigFile
 from finlora.errors import LaunchError, UsageError
-from finlora.events import Asked, EventReader, Job
-from finlora.files import sha256, write_atomic, write_json
+from finlora.events import Asked, Job
+from finlora.files import sha256, write_atomic
 from finlora.training_plan import Options, Plan, check_machine, plan, seen_from
 
 Say = Callable[[str], None]
@@ -59,21 +58,22 @@ def run(file: ConfigFile, name: str, options: Options, say: Say, on_event: OnEve
     targets = models.target_modules(base.folder, made.run.lora_target_modules)
     made = replace(made, machine=replace(made.machine, base=str(base.folder), target_modules=targets))
     with _alone(made.folder):
-        resuming = _resume(made, base, digest, say)
-        return _train(resuming, base, digest, options, say, on_event)
+        start = resume.find(made, base, digest, options.fresh, say)
+        return _train(start, base, digest, options, say, on_event)
 
 
 def _train(
-    made: Plan, base: models.BaseModel, digest: str, options: Options, say: Say, on_event: OnEvent
+    start: resume.Start, base: models.BaseModel, digest: str, options: Options, say: Say, on_event: OnEvent
 ) -> FinetuneResult:
+    made = start.plan
     log, events = made.folder / "train.log", made.folder / "events.jsonl"
     write_atomic(made.folder / "axolotl.yml", made.yaml())
-    _job(made, digest, events, options).write(made.folder / "job.json")
+    _job(start, digest, events, options).write(made.folder / "job.json")
     history = manifest.History()
-    effective = made.run.batch_size * made.run.gradient_accumulation_steps * made.machine.processes
+    dtype = "bfloat16" if made.machine.bf16 else "float32"
     say(
-        f"training on {made.machine.processes} × {made.machine.device} in "
-        f"{'bfloat16' if made.machine.bf16 else 'float32'}, effective batch {effective}; log: {log}"
+        f"training on {made.machine.processes} × {made.machine.device} in {dtype}, "
+        f"effective batch {made.effective_batch}; log: {log}"
     )
 
     def take(event: dict[str, Any]) -> None:
@@ -92,7 +92,8 @@ def _train(
     return _publish(made, base, digest, history)
 
 
-def _job(made: Plan, digest: str, events: Path, options: Options) -> Job:
+def _job(start: resume.Start, digest: str, events: Path, options: Options) -> Job:
+    made = start.plan
     asked = Asked(
         quant_bits=made.run.quant_bits,
         lora_r=made.run.lora_r,
@@ -112,6 +113,8 @@ def _job(made: Plan, digest: str, events: Path, options: Options) -> Job:
         dataset_sha256=digest,
         prompt_style=made.run.prompt_style,
         allow_dropped_rows=options.allow_dropped_rows,
+        step=start.step,
+        seconds=start.seconds,
         asked=asked,
     )
 
@@ -140,6 +143,7 @@ def _publish(made: Plan, base: models.BaseModel, digest: str, history: manifest.
         yaml=public.yaml(),
         bf16=made.machine.bf16,
         processes=made.machine.processes,
+        effective_batch=made.effective_batch,
         cores=launch.cores(),
         history=history,
     )
@@ -147,42 +151,6 @@ def _publish(made: Plan, base: models.BaseModel, digest: str, history: manifest.
     shutil.rmtree(made.folder / "trained")
     (made.folder / "state.json").unlink(missing_ok=True)
     return FinetuneResult(adapter.folder, {"schema": adapters.SCHEMA, **content})
-
-
-def _resume(made: Plan, base: models.BaseModel, digest: str, say: Say) -> Plan:
-    """Go on from the newest complete checkpoint if it fits, and say so, or say why not."""
-    trained, state = made.folder / "trained", made.folder / "state.json"
-    now = {
-        "settings": made.mapping(),
-        "dataset": digest,
-        "base model": base.identity,
-        "prompt style": made.run.prompt_style,
-        "processes": made.machine.processes,
-        "versions": manifest.versions(),
-    }
-    before = checkpoints.read_state(state)
-    found = checkpoints.newest(trained)
-    for name in found.torn:
-        say(f"{name} is not complete and is passed over")
-    differing = [part for part in now if before.get(part) != checkpoints.key(now[part])]
-    if found.folder and not differing:
-        say(f"resuming at step {found.step} (from {found.folder.name} of the training that ended early)")
-        _keep_events(made.folder / "events.jsonl", found.step)
-        return replace(made, machine=replace(made.machine, resume=seen_from(made.root, found.folder)))
-    if before:
-        reason = f"{', '.join(differing)} changed" if differing else "it left no complete checkpoint"
-        say(f"an earlier training of this run ended early, but can't be resumed: {reason}. Starting anew")
-    shutil.rmtree(trained, ignore_errors=True)
-    for name in ("events.jsonl", "train.log"):
-        (made.folder / name).unlink(missing_ok=True)
-    write_json(state, {part: checkpoints.key(value) for part, value in now.items()})
-    return made
-
-
-def _keep_events(events: Path, step: int) -> None:
-    """Keep the losses up to a checkpoint; what came after it will be computed again."""
-    kept = [e for e in EventReader(events).new() if e["event"] in ("step", "eval") and e["step"] <= step]
-    write_atomic(events, "".join(json.dumps(event) + "\n" for event in kept))
 
 
 @contextmanager

@@ -114,6 +114,8 @@ def environment(job: Path, device: str, processes: int) -> dict[str, str]:
         JOB_VARIABLE: str(job),
         # accelerate would set one thread a process.
         "OMP_NUM_THREADS": str(max(1, cores() // processes)),
+        # Threads that wait by spinning slow down every other program on these cores, and gain nothing.
+        "OMP_WAIT_POLICY": "PASSIVE",
         "TOKENIZERS_PARALLELISM": "true",
         # DeepSpeed builds its library with the ninja of this Python, whether or not it is activated.
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),

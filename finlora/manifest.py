@@ -59,6 +59,8 @@ class History:
         """
         reports = {"rows": self.rows, "built as asked": self.built, "engine": self.start, "end": self.end}
         missing = [name for name, report in reports.items() if not report]
+        if not missing and [step for step, _ in self.losses] != list(range(1, self.end["step"] + 1)):
+            missing = ["the loss of every step"]
         if missing:
             raise LaunchError(
                 f"the training ended, but its plugin never reported: {', '.join(missing)}. "
@@ -87,6 +89,7 @@ def compose(
     yaml: str,
     bf16: bool,
     processes: int,
+    effective_batch: int,
     cores: int,
     history: History,
 ) -> dict[str, Any]:
@@ -100,6 +103,7 @@ def compose(
         yaml: what Axolotl trained from, without paths of this machine.
         bf16: whether it computed in bfloat16.
         processes: training processes.
+        effective_batch: rows of an optimiser step over all processes.
         cores: CPU cores in use.
         history: the training's events.
     """
@@ -119,10 +123,11 @@ def compose(
         "engine": {"class": history.start["engine"], "zero_stage": history.start["zero_stage"]},
         "dtype": "bfloat16" if bf16 else "float32",
         "processes": processes,
-        "effective_batch": run.batch_size * run.gradient_accumulation_steps * processes,
+        "effective_batch": effective_batch,
         "steps": history.end["step"],
         "seconds": round(history.end["seconds"], 1),
         "gpu_peak_bytes": history.end["gpu_peak_bytes"],
+        "cpu_peak_bytes": history.end["cpu_peak_bytes"],
         "losses": {"train": history.losses, "validation": history.validation},
         "hardware": hardware(history.start["devices"], cores),
         "versions": versions(),

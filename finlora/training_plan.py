@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from finlora import adapters, axolotl_yaml, config, deepspeed, launch
+from finlora import adapters, axolotl_yaml, config, deepspeed, launch, overrides
 from finlora.axolotl_yaml import Machine
 from finlora.config import ConfigFile, RunConfig
 from finlora.errors import ConfigError, UsageError
@@ -26,6 +26,7 @@ class Options:
         overrides: run keys with other values.
         new_name: name of the adapter when the result is not the run's own.
         overwrite: replace an existing adapter.
+        fresh: forget what an earlier training of this run left.
         allow_dropped_rows: accept that more than 1% of the rows are too long.
         offline: never use the network.
     """
@@ -36,6 +37,7 @@ class Options:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     new_name: str | None = None
     overwrite: bool = False
+    fresh: bool = False
     allow_dropped_rows: bool = False
     offline: bool = False
 
@@ -69,6 +71,11 @@ class Plan:
     def adapter(self) -> Path:
         """Where the adapter will lie."""
         return adapters.place(self.root, self.run.variant, self.name)
+
+    @property
+    def effective_batch(self) -> int:
+        """Rows of an optimiser step over all processes."""
+        return self.run.batch_size * self.run.gradient_accumulation_steps * self.machine.processes
 
     def mapping(self) -> dict[str, Any]:
         """Return Axolotl's mapping."""
@@ -109,6 +116,7 @@ def plan(file: ConfigFile, name: str, options: Options) -> Plan:
     run = _chosen_run(file, name, options)
     device = "cuda" if launch.visible_gpus() else "cpu"
     processes = options.processes or launch.visible_gpus() or 1
+    run = _share_batch(name, run, processes)
     _check_processes(processes, options)
     strategy = options.deepspeed or (_strategy(file, run) if processes > 1 else "none")
     ds_file = deepspeed.resolve(strategy, file.root)
@@ -133,7 +141,7 @@ def plan(file: ConfigFile, name: str, options: Options) -> Plan:
 def _chosen_run(file: ConfigFile, name: str, options: Options) -> RunConfig:
     run = file.pick(name)
     if options.overrides:
-        run = config.override(name, run, options.overrides)
+        run = overrides.override(name, run, options.overrides)
     if problems := axolotl_yaml.passthrough_problems(file, name, run):
         raise ConfigError(problems)
     changed = bool(options.overrides) or options.max_steps is not None
@@ -147,6 +155,28 @@ def _chosen_run(file: ConfigFile, name: str, options: Options) -> RunConfig:
     if options.new_name and options.new_name in file.names:
         raise UsageError(f"--as {options.new_name}: a run of the config file is called so; take another name")
     return run
+
+
+def _share_batch(name: str, run: RunConfig, processes: int) -> RunConfig:
+    """Return the run with the accumulation that gives its `global_batch_size`, if it has one."""
+    whole, rows = run.global_batch_size, run.batch_size
+    if whole is None:
+        return run
+    if whole % (rows * processes) == 0:
+        return run.model_copy(update={"gradient_accumulation_steps": whole // (rows * processes)})
+    share, rest = divmod(whole, processes)
+    batches = [n for n in range(1, share + 1) if share % n == 0] if not rest else []
+    counts = [n for n in range(1, whole // rows + 1) if whole % (rows * n) == 0]
+    raise UsageError(
+        f"run '{name}': global_batch_size {whole} can't be split over {processes} processes with batch_size "
+        f"{rows} ({processes} × {rows} rows at a time).\n"
+        f"Possible with {processes} processes: batch_size {_few(batches) or 'none'}; "
+        f"with batch_size {rows}: --num-processes {_few(counts) or 'none'}"
+    )
+
+
+def _few(numbers: list[int]) -> str:
+    return ", ".join(map(str, numbers[-8:]))
 
 
 def _strategy(file: ConfigFile, run: RunConfig) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from finlora import config
-from finlora.config import RunConfig, check_run, find_config, load, override, parse_overrides, project_root
+from finlora.config import RunConfig, check_run, find_config, load, project_root
 from finlora.errors import ConfigError, UsageError
 from tests.conftest import RUN
 
@@ -24,6 +24,7 @@ DEFAULTS = {
     "num_epochs": 1,
     "batch_size": 1,
     "gradient_accumulation_steps": 1,
+    "global_batch_size": None,
     "sequence_len": 4096,
     "val_set_size": 0.02,
     "seed": 42,
@@ -46,6 +47,7 @@ BAD_VALUES = {
     "num_epochs": [0, 1001, "1"],
     "batch_size": [0, 65537, 1.5],
     "gradient_accumulation_steps": [0, "2"],
+    "global_batch_size": [0, "16", 16.5, True],
     "sequence_len": [7, 1048577, 512.5],
     "val_set_size": [-0.01, 1, "0.1"],
     "seed": [-1, 2**32, 1.5],
@@ -229,38 +231,6 @@ def test_without_a_config_the_next_step_is_named(tmp_path, monkeypatch, clean_en
         find_config()
 
 
-def test_overrides_read_as_json_where_they_can():
-    texts = ["lora_r=4", "learning_rate=2e-4", "deepspeed=none", 'axolotl={"a": 1}', "x==", "quant_bits=null"]
-    assert parse_overrides(texts) == {
-        "lora_r": 4,
-        "learning_rate": 2e-4,
-        "deepspeed": "none",
-        "axolotl": {"a": 1},
-        "x": "=",
-        "quant_bits": None,
-    }
-    assert parse_overrides(["x=" + "[" * 100_000])["x"].startswith("[[")
-
-
-@pytest.mark.parametrize("text", ["lora_r", "=4", " =4", ""])
-def test_overrides_that_set_nothing(text):
-    with pytest.raises(UsageError, match="write it as key=value"):
-        parse_overrides([text])
-
-
-def test_an_override_is_checked_like_the_file():
-    run = check_run("a", {**NEEDED, "lora_r": 4})[0]
-    assert override("a", run, {"quant_bits": 8}).variant == "8bits_r4"
-    with pytest.raises(ConfigError) as fault:
-        override("a", run, {"lora_r": 0, "lora_rr": 1})
-    assert [problem.file for problem in fault.value.problems] == ["--set", "--set"]
-
-
-def test_what_was_left_to_defaults_stays_known_after_an_override():
-    run = override("a", check_run("a", NEEDED)[0], {"lora_r": 8})
-    assert run.model_fields_set == {"base_model", "dataset_path", "lora_r"}
-
-
 def test_the_schema_agrees_with_the_checks():
     schema = config.json_schema()
     assert schema["$schema"].endswith("2020-12/schema")
@@ -274,6 +244,12 @@ def test_the_schema_agrees_with_the_checks():
 def test_the_committed_schema_is_current():
     committed = Path(__file__).parents[1] / "configs" / "finetune_configs.schema.json"
     assert json.loads(committed.read_text()) == config.json_schema()
+
+
+def test_a_step_is_said_in_one_way():
+    run, faults = check_run("a", {**NEEDED, "global_batch_size": 16, "gradient_accumulation_steps": 2})
+    assert (run, [key for key, _ in faults]) == (None, ["global_batch_size"])
+    assert "leave one of them out" in faults[0][1]
 
 
 def test_random_rubbish_gives_faults_and_never_a_crash():

@@ -30,6 +30,8 @@ def job(events):
         dataset_sha256="0",
         prompt_style=None,
         allow_dropped_rows=False,
+        step=4,
+        seconds=1.5,
         asked=ASKED,
     )
 

@@ -202,7 +202,7 @@ def test_killed_training_leaves_nothing_and_resumes_to_the_same_adapter(file, lo
     shutil.rmtree(kept)
 
 
-def test_sigterm_ends_everything_and_another_config_starts_anew(file):
+def test_sigterm_ends_everything_and_another_config_does_not_go_on(file):
     folder = file.root / "axolotl-output" / "rslora_trial"
     more = ["--set", "peft_use_rslora=true", "--as", "rslora_trial"]
     process = training.start(file, "lora", *more)
@@ -214,8 +214,9 @@ def test_sigterm_ends_everything_and_another_config_starts_anew(file):
     assert "The same command goes on from step" in said
     assert training.trainings_left(file.root) == []
     assert not (file.root / "lora_adapters" / "fp16_r8_rslora" / "rslora_trial").exists()
-    result, lines = training.train(
-        file, "lora", overrides={"peft_use_rslora": True, "seed": 7}, new_name="rslora_trial"
-    )
-    assert any("can't be resumed: settings changed. Starting anew" in line for line in lines)
+    other = {"overrides": {"peft_use_rslora": True, "seed": 7}, "new_name": "rslora_trial"}
+    with pytest.raises(UsageError, match=r"What changed: seed: 42 → 7\n.* --fresh"):
+        training.train(file, "lora", **other)
+    result, lines = training.train(file, "lora", fresh=True, **other)
+    assert not any("resuming" in line for line in lines)
     assert result.manifest["steps"] == 8

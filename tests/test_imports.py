@@ -13,7 +13,8 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FIL
 
 # Edges along one floor: the left module stands on the right one. Each new one is a decision.
 SAME_FLOOR = {
-    # files and json_text raise the errors; checkpoints and privacy stand alone.
+    # files and json_text raise the errors; checkpoints are files with digests; privacy stands alone.
+    ("checkpoints", "files"),
     ("files", "errors"),
     ("json_text", "errors"),
     ("prompts", "errors"),
@@ -30,7 +31,11 @@ SAME_FLOOR = {
     # Training: what it will be, what came of it.
     ("finetune", "training_plan"),
     ("finetune", "manifest"),
+    ("finetune", "resume"),
+    ("resume", "training_plan"),
+    ("resume", "manifest"),
     ("prepared_rows", "data"),
+    ("overrides", "config"),
     ("cli", "display"),
 }
 HEAVY = {

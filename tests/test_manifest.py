@@ -19,7 +19,7 @@ EVENTS = [
     {"event": "eval", "step": 1, "loss": 1.9},
     {"event": "checkpoint", "step": 1},
     {"event": "step", "step": 2, "loss": 1.5, "tokens": 99},
-    {"event": "trained", "step": 2, "seconds": 12.345, "gpu_peak_bytes": 7},
+    {"event": "trained", "step": 2, "seconds": 12.345, "gpu_peak_bytes": 7, "cpu_peak_bytes": 9},
 ]
 
 
@@ -41,6 +41,7 @@ def composed(**settings):
         yaml="base_model: x\n",
         bf16=False,
         processes=3,
+        effective_batch=24,
         cores=5,
         history=history(),
     )
@@ -68,6 +69,13 @@ def test_a_training_without_every_report_proves_nothing(kind, report):
     assert fault.value.exit_code == 1
 
 
+def test_a_step_nobody_saw_proves_nothing():
+    gathered = history()
+    gathered.losses.pop(0)
+    with pytest.raises(LaunchError, match="never reported: the loss of every step"):
+        gathered.prove(Path("train.log"))
+
+
 def test_a_plugin_that_never_ran_is_named_in_full():
     with pytest.raises(LaunchError, match="never reported: rows, built as asked, engine, end"):
         History().prove(Path("train.log"))
@@ -91,6 +99,7 @@ def test_the_whole_manifest():
         "steps": 2,
         "seconds": 12.3,
         "gpu_peak_bytes": 7,
+        "cpu_peak_bytes": 9,
         "losses": {"train": [[1, 2.0], [2, 1.5]], "validation": [[1, 1.9]]},
         "hardware": {"cpu": made["hardware"]["cpu"], "cores": 5, "gpus": ["H"]},
         "versions": manifest.versions(),
@@ -100,7 +109,7 @@ def test_the_whole_manifest():
 
 def test_every_setting_of_the_run_is_kept():
     made = composed()
-    assert len(made["run"]) == 20
+    assert len(made["run"]) == 21
     assert made["run"]["dataset_path"] == "../d/x.jsonl"
     assert made["run"]["base_model"] == "./base"
 

@@ -59,6 +59,27 @@ def test_overrides_are_checked_and_renamed(project):
         planned(project, Options(overrides={"axolotl": {"weight_decai": 1}}, new_name="b"))
 
 
+@pytest.mark.parametrize(("processes", "accumulation"), [(1, 8), (2, 4), (4, 2), (8, 1)])
+def test_a_global_batch_stays_over_any_number_of_processes(project, processes, accumulation):
+    made = planned(project, Options(processes=processes), batch_size=2, global_batch_size=16)
+    assert made.mapping()["gradient_accumulation_steps"] == accumulation
+    assert made.effective_batch == 16
+
+
+@pytest.mark.parametrize(
+    ("processes", "words"),
+    [
+        (3, "Possible with 3 processes: batch_size none; with batch_size 2: --num-processes 1, 2, 4, 8"),
+        (16, "Possible with 16 processes: batch_size 1; with batch_size 2: --num-processes 1, 2, 4, 8"),
+    ],
+)
+def test_a_global_batch_that_can_not_be_split_lists_what_can(project, processes, words):
+    with pytest.raises(UsageError) as fault:
+        planned(project, Options(processes=processes), batch_size=2, global_batch_size=16)
+    assert f"global_batch_size 16 can't be split over {processes} processes" in str(fault.value)
+    assert words in str(fault.value)
+
+
 @pytest.mark.parametrize("options", [Options(overrides={"lora_r": 4}), Options(max_steps=3)])
 def test_another_result_needs_another_name(project, options):
     with pytest.raises(UsageError, match="Name it: --as a_trial"):

@@ -38,6 +38,7 @@ from finlora.errors import UsageError
 )
 @click.option("--as", "new_name", metavar="NEWNAME", help="Name of the adapter.")
 @click.option("--overwrite", is_flag=True, help="Replace an adapter that is there.")
+@click.option("--fresh", is_flag=True, help="Start anew, and forget what an earlier training left.")
 @click.option(
     "--allow-dropped-rows", is_flag=True, help="Accept that over 1% of the rows are longer than sequence_len."
 )
@@ -61,7 +62,7 @@ def finetune(
       finlora finetune formula_llama_3_1_8b_8bits_r8 --set learning_rate=0.0002 --as formula_lr2
     """
     from finlora import display, finetune, training_plan
-    from finlora.config import parse_overrides
+    from finlora.overrides import parse_overrides
 
     file = load_config(config)
     warn_of_others(file, name)
