@@ -43,7 +43,21 @@ def lines(seconds: Mapping[str, Sequence[float]], baseline: str) -> list[list[st
 
 
 def write(name: str, title: str, words: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print the table and write it beside the benchmark as `NAME.md`.
+    """Print a page (arguments as for `page`) and write it beside the benchmark as `NAME.md`."""
+    text = page(name, title, words, columns, rows)
+    write_atomic(Path(__file__).with_name(f"{name}.md"), text)
+    print(text)
+
+
+def page(
+    name: str,
+    title: str,
+    words: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    gpus: Sequence[str] = (),
+) -> str:
+    """Return what was measured as a page: words, table, command, machine, versions.
 
     Args:
         name: the benchmark's file name without ending.
@@ -51,12 +65,14 @@ def write(name: str, title: str, words: str, columns: Sequence[str], rows: Seque
         words: what was measured, in a few sentences.
         columns: headings of the table.
         rows: its lines.
+        gpus: names of the GPUs that were used.
     """
-    hardware, versions = manifest.hardware([], launch.cores()), manifest.versions()
+    hardware, versions = manifest.hardware(list(gpus), launch.cores()), manifest.versions()
     packages = ", ".join(f"{package} {version}" for package, version in versions.items())
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    machine = ", ".join([*hardware["gpus"], hardware["cpu"], f"{hardware['cores']} cores"])
     table = [list(columns), ["---", *["---:"] * (len(columns) - 1)], *rows]
-    text = "\n".join(
+    return "\n".join(
         [
             f"# {title}",
             "",
@@ -65,11 +81,9 @@ def write(name: str, title: str, words: str, columns: Sequence[str], rows: Seque
             *("| " + " | ".join(line) + " |" for line in table),
             "",
             f"- command: `python benchmarks/{name}.py`, {date.today()}",
-            f"- machine: {hardware['cpu']}, {hardware['cores']} cores, {memory:.0f} GiB memory; "
+            f"- machine: {machine}, {memory:.0f} GiB memory; "
             f"load average at the end {os.getloadavg()[0]:.1f}",
             f"- versions: {packages}",
             "",
         ]
     )
-    write_atomic(Path(__file__).with_name(f"{name}.md"), text)
-    print(text)

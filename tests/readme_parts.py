@@ -1,15 +1,17 @@
-"""The parts of the README that are made from the code: the commands, and the keys of a run."""
+"""The parts of the pages that are made from the code: the commands, the keys of a run, the shipped runs."""
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
 
 from finlora import axolotl_yaml
 from finlora.cli import cli
-from finlora.config import RunConfig
+from finlora.config import CONFIG_NAME, RunConfig, load
 
+ROOT = Path(__file__).parents[1]
 Command = tuple[str, click.Command, click.Context]
 
 
@@ -64,16 +66,39 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-PARTS = {"commands": commands, "keys": keys}
+def runs() -> str:
+    """Return the table of the shipped runs: a line for all variants of one task on one base model."""
+    lines: dict[tuple[object, ...], list[str]] = {}
+    for name, run in load(ROOT / "configs" / CONFIG_NAME).runs.items():
+        shared = (
+            name.removesuffix(f"_{run.variant}"),
+            Path(run.dataset_path).relative_to("../data/train"),
+            f"{run.num_epochs:g}",
+            run.batch_size,
+            run.gradient_accumulation_steps,
+        )
+        lines.setdefault(shared, []).append(run.variant)
+    rows = [
+        f"| `{name}_…` | `{dataset}` | {' '.join(f'`{variant}`' for variant in variants)} "
+        f"| {epochs} | {batch} | {accumulation} |"
+        for (name, dataset, epochs, batch, accumulation), variants in lines.items()
+    ]
+    columns = ["run", "dataset in `data/train`", "variants", "epochs", "batch", "accumulation"]
+    return "\n".join([f"| {' | '.join(columns)} |", "| --- | --- | --- | ---: | ---: | ---: |", *rows])
 
 
-def filled(text: str) -> str:
-    """Return a README with its generated parts as they should be.
+# Page: its generated parts, by name.
+PARTS = {"README.md": {"commands": commands, "keys": keys}, "docs/runs.md": {"runs": runs}}
+
+
+def filled(page: str, text: str) -> str:
+    """Return a page with its generated parts as they should be.
 
     Args:
-        text: the README; each part stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`.
+        page: its path in the project, one of PARTS.
+        text: the page; each part stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`.
     """
-    for name, part in PARTS.items():
+    for name, part in PARTS[page].items():
         begin, end = f"<!-- {name}:begin -->\n", f"<!-- {name}:end -->"
         head, _, rest = text.partition(begin)
         text = f"{head}{begin}{part()}\n{end}{rest.partition(end)[2]}"

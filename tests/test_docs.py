@@ -73,13 +73,14 @@ def test_the_pages_hold_enough_to_check():
     assert len(INLINE) >= 30
 
 
-def test_the_generated_parts_of_the_readme_are_current(request):
+@pytest.mark.parametrize("page", readme_parts.PARTS)
+def test_the_generated_parts_of_a_page_are_current(page, request):
     if request.config.getoption("--update-golden"):
-        (ROOT / "README.md").write_text(readme_parts.filled(TEXTS["README.md"]), encoding="utf-8")
-    assert (ROOT / "README.md").read_text(encoding="utf-8") == readme_parts.filled(TEXTS["README.md"])
-    for part in readme_parts.PARTS:
-        assert TEXTS["README.md"].count(f"<!-- {part}:begin -->\n") == 1
-        assert TEXTS["README.md"].count(f"<!-- {part}:end -->") == 1
+        (ROOT / page).write_text(readme_parts.filled(page, TEXTS[page]), encoding="utf-8")
+    assert (ROOT / page).read_text(encoding="utf-8") == readme_parts.filled(page, TEXTS[page])
+    for part in readme_parts.PARTS[page]:
+        assert TEXTS[page].count(f"<!-- {part}:begin -->\n") == 1
+        assert TEXTS[page].count(f"<!-- {part}:end -->") == 1
 
 
 @pytest.mark.parametrize("name", LEAVES)

@@ -1,7 +1,8 @@
-"""Every run of the shipped config, rendered: any change of what Axolotl is told shows up here.
+"""The shipped runs, rendered: any change of what Axolotl is told shows up here.
 
-`pytest tests/test_golden.py --update-golden` writes the files anew, in a clean tree, so that the change
-is seen in the next `git diff`.
+A file for every variant, of the task sentiment; the runs of other tasks are held to these. They are
+written anew by `pytest tests/test_golden.py --update-golden`, in a clean tree, so that the change is
+seen in the next `git diff`.
 """
 
 import json
@@ -18,6 +19,7 @@ from finlora.training_plan import seen_from
 ROOT = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
 FILE = load(ROOT / "configs" / "finetune_configs.json")
+KEPT = [name for name in FILE.runs if name.startswith("sentiment_")]
 
 
 def rendered(name):
@@ -38,25 +40,46 @@ def update(request):
         return
     for path in GOLDEN.glob("*.yml"):
         path.unlink()
-    for name in FILE.runs:
+    for name in KEPT:
         (GOLDEN / f"{name}.yml").write_text(rendered(name), encoding="utf-8")
 
 
-def test_every_run_has_a_golden_file_and_no_other_is_left():
-    assert len(FILE.names) == 17
+def test_every_variant_has_a_golden_file_and_no_other_is_left():
+    assert len(FILE.names) == 70
     assert not FILE.problems
-    assert sorted(path.name for path in GOLDEN.iterdir()) == sorted(f"{name}.yml" for name in FILE.runs)
+    assert len(KEPT) == 2 + 6
+    assert {FILE.runs[name].variant for name in KEPT} == {run.variant for run in FILE.runs.values()}
+    assert sorted(path.name for path in GOLDEN.iterdir()) == sorted(f"{name}.yml" for name in KEPT)
 
 
-@pytest.mark.parametrize("name", FILE.runs)
+@pytest.mark.parametrize("name", KEPT)
 def test_a_run_is_rendered_as_before(name):
     assert rendered(name) == (GOLDEN / f"{name}.yml").read_text(encoding="utf-8")
+
+
+def test_runs_of_one_variant_differ_in_what_their_task_says_alone():
+    others = [name for name in FILE.runs if name not in KEPT]
+    assert len(others) == 62
+    for name in others:
+        run = FILE.runs[name]
+        golden = (GOLDEN / f"sentiment_llama_3_1_8b_{run.variant}.yml").read_text(encoding="utf-8")
+        assert yaml.safe_load(rendered(name)) == {
+            **yaml.safe_load(golden),
+            "datasets": [
+                {"path": run.dataset_path.removeprefix("../"), "ds_type": "json", "type": "finlora"}
+            ],
+            "micro_batch_size": run.batch_size,
+            "gradient_accumulation_steps": run.gradient_accumulation_steps,
+            "num_epochs": run.num_epochs,
+            "output_dir": f"axolotl-output/{name}/trained",
+            "dataset_prepared_path": f"axolotl-output/{name}/prepared",
+        }
 
 
 @pytest.mark.parametrize("name", FILE.runs)
 def test_yaml_reads_back_as_what_was_meant(name):
     run = FILE.runs[name]
-    settings = yaml.safe_load((GOLDEN / f"{name}.yml").read_text(encoding="utf-8"))
+    settings = yaml.safe_load(rendered(name))
     assert settings["adapter"] == ("qlora" if run.quant_bits == 4 else "lora")
     assert (settings["load_in_4bit"], settings["load_in_8bit"]) == (run.quant_bits == 4, run.quant_bits == 8)
     assert (settings["peft_use_dora"], settings["peft_use_rslora"]) == (
@@ -92,13 +115,13 @@ def test_every_key_that_finlora_can_write_is_in_axolotls_schema(axolotl_keys):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FILE.runs)
-def test_axolotl_takes_every_golden_file(name, monkeypatch):
+def test_axolotl_takes_every_run(name, monkeypatch):
     """Axolotl's own checks, for a GPU with bfloat16 that need not be there."""
     from axolotl.utils.config import validate_config
     from axolotl.utils.dict import DictDefault
 
     monkeypatch.chdir(ROOT)
-    settings = yaml.safe_load((GOLDEN / f"{name}.yml").read_text(encoding="utf-8"))
+    settings = yaml.safe_load(rendered(name))
     # The plugin reads a job file as soon as it is named; the trainings of the slow tests use it.
     del settings["plugins"]
     gpu = {"bf16": True, "fp8": False, "tf32": True, "n_gpu": 4, "compute_capability": "sm_90"}
