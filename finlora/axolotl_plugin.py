@@ -119,6 +119,8 @@ class FinLoRAPlugin(BasePlugin):  # type: ignore[misc]
         faults = built_checks.differences(self.job.asked, built)
         if faults:
             raise self.refuse("what was built is not what the run asks for: " + "; ".join(faults))
+        if self.on_cpu:
+            cpu_patches.keep_gradients(model)
         if self.rank == 0:
             self.job.emit("built", facts=built)
 
@@ -168,7 +170,7 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **_: Any) -> None:
         """Report a step or an evaluation; stop on a loss that proves the training is broken."""
         if "loss" in logs:
-            self._check(float(logs["loss"]), state.global_step)
+            self._check(float(logs["loss"]), logs.get("grad_norm"), state.global_step)
             tokens = getattr(state, "tokens", None)
             self._emit(
                 "step",
@@ -183,7 +185,7 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
         elif "eval_loss" in logs:
             self._emit("eval", step=state.global_step, loss=float(logs["eval_loss"]))
 
-    def _check(self, loss: float, step: int) -> None:
+    def _check(self, loss: float, grad_norm: float | None, step: int) -> None:
         limit = _FIRST_LOSS_FACTOR * math.log(self.trainer.model.config.vocab_size)
         if not math.isfinite(loss):
             raise self.plugin.refuse(
@@ -191,6 +193,8 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
             )
         if loss == 0.0:
             raise self.plugin.refuse(f"the loss is exactly 0 at step {step}: nothing is being trained")
+        if grad_norm == 0.0:
+            raise self.plugin.refuse(f"the gradient is exactly 0 at step {step}: nothing is being trained")
         if self.first and step == 1 and loss > limit:
             raise self.plugin.refuse(
                 f"the first loss {loss:.2f} is above {limit:.2f}, worse than guessing: the base model "

@@ -15,6 +15,17 @@ def place_on_cpu(cfg: Any) -> None:
     cfg.device_map = {"": "cpu"}
 
 
+def keep_gradients(model: Any) -> None:
+    """Keep 4-bit layers differentiable.
+
+    Where the CPU multiplies bfloat16, bitsandbytes 0.50 packs them anew when they are evaluated, and the
+    first training step after that gets no gradient at all: its product has none.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+
+
 def let_deepspeed_run() -> None:
     """Make a real DeepSpeedEngine possible on CPU processes."""
     _default_to_gloo()
