@@ -121,6 +121,8 @@ def compose(
         "processes": processes,
         "effective_batch": run.batch_size * run.gradient_accumulation_steps * processes,
         "steps": history.end["step"],
+        # Above 0 after a resume: the seconds are those since then.
+        "resumed_at": history.start["step"],
         "seconds": round(history.end["seconds"], 1),
         "gpu_peak_bytes": history.end["gpu_peak_bytes"],
         "losses": {"train": history.losses, "validation": history.validation},

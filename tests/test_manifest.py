@@ -89,6 +89,7 @@ def test_the_whole_manifest():
         "processes": 3,
         "effective_batch": 24,
         "steps": 2,
+        "resumed_at": 0,
         "seconds": 12.3,
         "gpu_peak_bytes": 7,
         "losses": {"train": [[1, 2.0], [2, 1.5]], "validation": [[1, 1.9]]},
