@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SUFFIXES = (".png", ".svg", ".pdf")
-# Eight colours that the colour-blind tell apart, the palest last.
+# Eight colours that the colour-blind tell apart; grey in place of a yellow that fades on white.
 # Source: Okabe and Ito 2008, Color Universal Design, https://jfly.uni-koeln.de/color/
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9", "#F0E442")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9", "#999999")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
 _LINES = ("-", "--", ":", "-.")
 _LONGEST_NAME = 70
 

@@ -152,7 +152,7 @@ def trained_manifest(name: str, settings: Mapping[str, Any] | None = None, **fac
         history=history,
     )
     # As it is read back.
-    again: dict[str, Any] = json.loads(json.dumps({"schema": 1, **made}))
+    again: dict[str, Any] = json.loads(json.dumps({"schema": 1, **made, **peaks}))
     return again
 
 
