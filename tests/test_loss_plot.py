@@ -116,9 +116,10 @@ def test_a_picture_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.png": b"old"}
 
 
-def test_the_command_draws_and_prints(project, run_process):
+def test_the_command_draws_and_prints(project, run_process, monkeypatch):
     shelve(project, "one")
     shelve(project, "two", {"lora_r": 4})
+    monkeypatch.delenv("MPLCONFIGDIR", raising=False)
     home = project.root / "home"
     home.mkdir()
     done = run_process(
@@ -132,7 +133,8 @@ def test_the_command_draws_and_prints(project, run_process):
     assert list(home.iterdir()) == []
 
 
-def test_it_draws_where_no_home_can_be_written(tmp_path):
+def test_it_draws_where_no_home_can_be_written(tmp_path, monkeypatch):
+    monkeypatch.delenv("MPLCONFIGDIR", raising=False)
     code = "from pathlib import Path; from tests.test_loss_plot import *; write(Path(sys.argv[1]), curves(2))"
     done = subprocess.run(
         [sys.executable, "-c", code, tmp_path / "a.png"],
