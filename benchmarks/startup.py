@@ -23,9 +23,11 @@ GOALS = {
     "finlora configs list": 10,
     f"finlora render {RUN}": 10,
     "finlora fetch-deepspeed": 10,
+    "finlora compare one two": 10,
 }
 WORDS = f"""Seconds from start to end of a command, {REPEATS} rounds in turn after one that does not count.
-All run in a project that `finlora init` laid out; `fetch-deepspeed` writes its files anew each time.
+All run in a project that `finlora init` laid out; `fetch-deepspeed` writes its files anew each time;
+the two adapters are ones of a few steps.
 `axolotl --help` loads the training libraries, and its telemetry is off."""
 
 
@@ -47,9 +49,14 @@ def timed(command: str, folder: Path) -> Callable[[], float]:
 
 def main() -> None:
     """Measure, print the table, write it to startup.md."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from tests.conftest import Project, shelve
+
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         project.init(folder)
+        for run in ("one", "two"):
+            shelve(Project(folder), run)
         sides = {command: timed(command, folder) for command in (BASELINE, *GOALS)}
         seconds = report.take_turns(sides, REPEATS)
     rows = [

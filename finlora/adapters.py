@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from finlora import shapes
 from finlora.errors import AdapterError, FinLoRAError, UsageError, did_you_mean
-from finlora.files import write_json
+from finlora.files import sha256, write_json
 
 SHELF = "lora_adapters"
 MANIFEST = "finlora.json"
@@ -36,10 +38,45 @@ class Adapter:
         """The run it came from, or the folder's name."""
         return self.folder.name
 
+    def weights_sha256(self) -> str:
+        """Return the digest of the weights: equal runs have equal ones, unlike their manifests."""
+        return sha256(self.folder / WEIGHTS)
+
+    def manifest_with(self, shape: Mapping[str, shapes.Check]) -> dict[str, Any]:
+        """Return the manifest once the parts that are needed are known to be there.
+
+        Args:
+            shape: those parts (see `shapes`).
+
+        Raises:
+            AdapterError: there is no manifest, or it was damaged or edited: a guess in its place would
+                be wrong without a word.
+        """
+        if self.manifest is None:
+            raise AdapterError(
+                f"{self.folder}: no {MANIFEST} says how this adapter was trained; it comes with what "
+                "`finlora finetune` trains, and can't be made afterwards"
+            )
+        damaged = shapes.faults(self.manifest, shape)
+        if damaged:
+            raise AdapterError(
+                f"{self.folder / MANIFEST}: {', '.join(damaged)} missing or damaged; get the file anew, or "
+                "train the run again"
+            )
+        return self.manifest
+
 
 def place(root: Path, variant: str, run: str) -> Path:
     """Return the folder of a run's adapter on the shelf of a project."""
     return root / SHELF / variant / run
+
+
+def shelved(folder: Path, root: Path) -> tuple[str, str] | None:
+    """Return variant and run of an adapter folder on a project's shelf; None for one elsewhere."""
+    shelf, place = (root / SHELF).resolve(), folder.resolve()
+    if not place.is_relative_to(shelf) or len(place.relative_to(shelf).parts) != 2:
+        return None
+    return place.parent.name, place.name
 
 
 def read(folder: Path) -> Adapter:
@@ -72,7 +109,7 @@ def read(folder: Path) -> Adapter:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise AdapterError(f"{path}: can't be read: {error}") from None
     if not isinstance(value, dict):
         raise AdapterError(f"{path}: must be a JSON object")

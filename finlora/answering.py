@@ -1,14 +1,24 @@
 """Opens what answers: an adapter on its own base model, or the base model alone."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from finlora import adapters, answers, inference, models
+from finlora import adapters, answers, inference, models, shapes
 from finlora.config import project_root
-from finlora.errors import AdapterError, UsageError
+from finlora.errors import UsageError
 from finlora.prompts import STYLES
+
+# What a manifest must hold for its adapter to be asked rightly.
+_NEEDED: dict[str, shapes.Check] = {
+    "base_model.name": shapes.text,
+    "run.quant_bits": shapes.one_of(4, 8, 16),
+    "prompt.style": shapes.one_of(*STYLES),
+    **dict.fromkeys(
+        [f"prompt.{part}" for part in ("head", "tail", "separator", "end", "probe")], shapes.text
+    ),
+    "prompt.stop": shapes.list_of(shapes.text),
+}
 
 
 @dataclass(frozen=True)
@@ -47,7 +57,7 @@ def open_answerer(wanted: Wanted, config: Path | None, say: Callable[[str], None
     root = project_root(config) if config else None
     adapter = adapters.find(wanted.adapter, root) if wanted.adapter else None
     if adapter and adapter.manifest:
-        _check_shape(adapter.folder / adapters.MANIFEST, adapter.manifest)
+        adapter.manifest_with(_NEEDED)
     name = wanted.base_model or _base_name(adapter)
     folder = Path.cwd() if wanted.base_model or config is None else config.resolve().parent
     base = models.resolve(name, folder, offline=wanted.offline, say=say)
@@ -74,25 +84,6 @@ def sides(wanted: Wanted, baseline: bool) -> dict[str, Wanted]:
     if wanted.adapter is None:
         return base
     return {**(base if baseline else {}), "adapter": wanted}
-
-
-def _check_shape(file: Path, manifest: Mapping[str, Any]) -> None:
-    """Refuse a manifest that was damaged or edited: a guess in its place would answer wrongly."""
-    base, run, prompt = (manifest.get(key) for key in ("base_model", "run", "prompt"))
-    sound = {
-        "base_model": isinstance(base, dict) and isinstance(base.get("name"), str),
-        "run": isinstance(run, dict) and run.get("quant_bits") in (4, 8, 16),
-        "prompt": isinstance(prompt, dict)
-        and prompt.get("style") in STYLES
-        and all(isinstance(prompt.get(key), str) for key in ("head", "tail", "separator", "end", "probe"))
-        and isinstance(prompt.get("stop"), list)
-        and all(isinstance(token, str) for token in prompt["stop"]),
-    }
-    damaged = [key for key, good in sound.items() if not good]
-    if damaged:
-        raise AdapterError(
-            f"{file}: {', '.join(damaged)} missing or damaged; get the file anew, or train the run again"
-        )
 
 
 def _base_name(adapter: adapters.Adapter | None) -> str:

@@ -19,13 +19,17 @@ class Answerer:
         tokenizer: the base model's.
         prompt: how a context becomes a prompt.
         notes: what the person at the prompt should know, a line each.
+        base: identity of the base model.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, prompt: prompts.Prompt, notes: tuple[str, ...]) -> None:
+    def __init__(
+        self, model: Any, tokenizer: Any, prompt: prompts.Prompt, notes: tuple[str, ...], base: str
+    ) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.prompt = prompt
         self.notes = notes
+        self.base = base
         self._pad = tokenizer.convert_tokens_to_ids(prompts.pad_token(tokenizer, prompt.end))
         self._stop: list[int] = tokenizer.convert_tokens_to_ids(list(prompt.stop))
 

@@ -170,6 +170,31 @@ def scores(results: Mapping[str, Any]) -> None:
     say(f"{first.n} rows; always answering the most frequent label would give {first.majority:.1%}")
 
 
+def comparison(compared: Any) -> None:
+    """Print adapters side by side, and below what differs between them besides the method."""
+    table(
+        ["", *compared.columns],
+        [[fact.name, *(_figure(fact.kind, value) for value in fact.values)] for fact in compared.rows],
+    )
+    click.echo(f"\n{compared.verdict}")
+    if compared.differences:
+        click.echo()
+        differing = [[fact.name, *fact.values] for fact in (*compared.method, *compared.differences)]
+        table(["differs in", *compared.columns], differing)
+
+
+def _figure(kind: str, value: Any) -> str:
+    """Write one value of a comparison."""
+    if value is None:
+        return "-"
+    if kind == "score":
+        low, high = value.interval
+        return f"{value.accuracy:.1%} ({low:.1%}-{high:.1%})"
+    if kind == "bytes":
+        return f"{value / 2**30:.2f} GiB"
+    return format(value, {"text": "", "count": ",", "loss": ".4f", "seconds": ",.1f"}[kind])
+
+
 def checks(found: Iterable[Any]) -> list[Any]:
     """Print the doctor's checks as they come, and return them."""
     colours = {"ok": "green", "warn": "yellow", "fail": "red"}

@@ -3,11 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
+from finlora import adapters, results
 from finlora.answers import Answerer
 from finlora.data import Row
-from finlora.errors import DataError, Problem, UsageError
+from finlora.errors import DataError, FinLoRAError, Problem, UsageError
+from finlora.files import sha256
 
 _MOST_LABELS = 50
 
@@ -81,6 +84,46 @@ def evaluate(
     scores = answerer.label_scores([row.context for row in rows], chosen, progress=progress)
     predictions = tuple(chosen[row.index(max(row))] for row in scores)
     return _count(targets, chosen, predictions)
+
+
+def keep(result: EvalResult, adapter: str, base: str, source: Path, root: Path | None) -> str:
+    """Keep what an adapter reached in its project's `results/`, and say where, or why not.
+
+    Kept is what belongs to the adapter alone: reached on its own base model, with the prompt it names.
+
+    Args:
+        result: what it reached.
+        adapter: its folder or run name.
+        base: identity of the base model it answered on.
+        source: the dataset.
+        root: the project; None when there is none around.
+
+    Returns:
+        A line for the user. A score that can't be written is no reason to fail: it has been shown.
+    """
+    found = adapters.find(adapter, root)
+    place = adapters.shelved(found.folder, root) if root else None
+    if root is None or place is None:
+        return f"score not kept: {found.folder} is not on the shelf of a project"
+    if found.manifest is None:
+        return f"score not kept: {found.folder} has no {adapters.MANIFEST}"
+    if found.manifest["base_model"].get("identity") != base:
+        return "score not kept: it was reached on another base model than the adapter's own"
+    score = results.Score(
+        adapter_sha256=found.weights_sha256(),
+        dataset=source.name,
+        dataset_sha256=sha256(source),
+        rows=result.n,
+        accuracy=result.accuracy,
+        interval=result.interval,
+        majority=result.majority,
+        labels=result.labels,
+        recall=result.recall,
+    )
+    try:
+        return f"score kept: {results.keep(root, *place, score)}"
+    except FinLoRAError as error:
+        return f"score not kept: {error}"
 
 
 def _count(targets: list[str], labels: tuple[str, ...], predictions: tuple[str, ...]) -> EvalResult:

@@ -60,7 +60,7 @@ def load(
         if adapter:
             probe = prompt.prompt_ids(tokenizer, [prompts.PROBE])
             model = _put_on(model, adapter, base, torch.tensor(probe, device=where))
-    return Answerer(model, tokenizer, prompt, notes)
+    return Answerer(model, tokenizer, prompt, notes, base.identity)
 
 
 def _check_manifest(

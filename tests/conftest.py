@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from finlora.cli import main
-from finlora.config import ConfigFile, load
+from finlora.config import ConfigFile, check_run, load
+from finlora.manifest import History, compose
 from finlora.privacy import QUIET
 
 RUN: dict[str, Any] = {"base_model": "./base", "dataset_path": "../data/train/rows.jsonl", "lora_r": 8}
@@ -92,6 +93,76 @@ def write_adapter(folder: Path, base: str = "./base", manifest: Mapping[str, Any
     if manifest is not None:
         (folder / "finlora.json").write_text(json.dumps(manifest))
     return folder
+
+
+def trained_manifest(name: str, settings: Mapping[str, Any] | None = None, **facts: Any) -> dict[str, Any]:
+    """Compose the manifest of a training that came to pass in events only.
+
+    Args:
+        name: the run.
+        settings: of the run, besides those of RUN.
+        facts: losses, validation (both (step, loss) pairs), seconds, targets, style, gpus,
+            cpu_peak_bytes, gpu_peak_bytes, dataset_sha256, identity.
+    """
+    run, faults = check_run(name, {**RUN, **(settings or {})})
+    assert run is not None, faults
+    losses = facts.get("losses", [(1, 2.5), (2, 2.0), (3, 1.5)])
+    report = {
+        "rows": 12,
+        "train": 10,
+        "validation": 1,
+        "dropped": {"count": 1, "reason": "longer", "lines": [3]},
+        "longest": 90,
+        "tokens": 900,
+        "trained_tokens": 60,
+    }
+    prompt = {
+        "style": facts.get("style", "chat"),
+        "head": "<u>",
+        "tail": "<a>",
+        "separator": "",
+        "end": "</s>",
+    }
+    targets = facts.get("targets", ["k_proj", "q_proj", "v_proj"])
+    peaks = {key: facts.get(key, 0) for key in ("gpu_peak_bytes", "cpu_peak_bytes")}
+    history = History()
+    for event in [
+        {"event": "rows", "report": report, "prompt": {**prompt, "stop": ["</s>"], "probe": "p"}, "pad": "x"},
+        {"event": "built", "facts": {"targets": targets, "trainable_parameters": run.lora_r * 1000}},
+        {"event": "start", "engine": "LoraModel", "zero_stage": None, "step": 0}
+        | {"total": len(losses), "devices": facts.get("gpus", [])},
+        *({"event": "step", "step": step, "loss": loss} for step, loss in losses),
+        *(
+            {"event": "eval", "step": step, "loss": loss}
+            for step, loss in facts.get("validation", [(0, 3.0)])
+        ),
+        {"event": "trained", "step": len(losses), "seconds": facts.get("seconds", 20.0), **peaks},
+    ]:
+        history.add(event)
+    base = {"name": run.base_model, "identity": facts.get("identity", "tiny:1"), "tokenizer_sha256": "2"}
+    made = compose(
+        name=name,
+        run=run,
+        base=base,
+        dataset_sha256=facts.get("dataset_sha256", "3" * 64),
+        yaml="",
+        bf16=False,
+        processes=1,
+        effective_batch=run.batch_size * run.gradient_accumulation_steps,
+        cores=2,
+        history=history,
+    )
+    # As it is read back.
+    again: dict[str, Any] = json.loads(json.dumps({"schema": 1, **made}))
+    return again
+
+
+def shelve(project: Project, name: str, settings: Mapping[str, Any] | None = None, **facts: Any) -> Path:
+    """Put an adapter with a whole manifest on a project's shelf; arguments as for `trained_manifest`."""
+    manifest = trained_manifest(name, settings, **facts)
+    return write_adapter(
+        project.root / "lora_adapters" / manifest["variant"] / name, manifest["run"]["base_model"], manifest
+    )
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -9,9 +9,21 @@ import click
 import pytest
 
 from finlora.cli import cli
+from tests.conftest import shelve
 
-HEAVY = ("torch", "transformers", "peft", "datasets", "axolotl", "deepspeed", "accelerate", "bitsandbytes")
-LIGHT = ("yaml", "pydantic", "rich", "huggingface_hub", "numpy")
+HEAVY = (
+    "torch",
+    "transformers",
+    "peft",
+    "datasets",
+    "axolotl",
+    "deepspeed",
+    "accelerate",
+    "bitsandbytes",
+    "numpy",
+    "matplotlib",
+)
+LIGHT = ("yaml", "pydantic", "rich", "huggingface_hub")
 
 # Runs several command lines one after the other, and tells which modules were loaded by then. One
 # process for all: what any of them loads is seen, and each start costs a fifth of a second.
@@ -63,9 +75,9 @@ def test_the_check_sees_a_heavy_import(project):
 
 def test_help_of_every_command_loads_next_to_nothing(project):
     argvs = [[*words, "--help"] for words in leaves()]
-    assert len(argvs) == 15
+    assert len(argvs) == 16
     codes, loaded = loaded_by(argvs, project.root)
-    assert codes == [0] * 15
+    assert codes == [0] * 16
     # Not even what reads a config or draws a table.
     assert {words: modules for words, modules in loaded.items() if modules} == {}
 
@@ -85,9 +97,13 @@ def test_light_commands_load_nothing_heavy(project):
         ["data", "build", "sentiment_sample"],
         ["data", "build", "formula_built"],
         ["init", "new"],
+        ["compare", "one", "two"],
+        ["compare", "one", "two", "--json"],
     ]
+    for name in ("one", "two"):
+        shelve(project, name)
     codes, loaded = loaded_by(argvs, project.root)
-    assert codes == [0] * 13
+    assert codes == [0] * 15
     assert {words: found for words, modules in loaded.items() if (found := modules & set(HEAVY))} == {}
 
 

@@ -6,7 +6,7 @@ import sys
 import click
 
 from finlora import __version__
-from finlora.cli import answering, project, training
+from finlora.cli import answering, comparing, project, training
 from finlora.errors import FinLoRAError
 from finlora.privacy import be_quiet
 
@@ -67,6 +67,7 @@ for command in (
     training.finetune,
     answering.infer,
     answering.evaluate_,
+    comparing.compare,
     project.configs,
     training.render,
     project.fetch_deepspeed,
