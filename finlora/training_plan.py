@@ -200,6 +200,7 @@ def check_machine(made: Plan) -> None:
         UsageError: what it can't do, and what to do instead.
     """
     run, processes = made.run, made.machine.processes
+    _check_stage(made)
     if made.machine.device == "cuda":
         if processes > launch.visible_gpus():
             raise UsageError(
@@ -221,6 +222,22 @@ def check_machine(made: Plan) -> None:
             "several processes on a CPU need a C++ compiler (DeepSpeed builds a small library).\n"
             "On Debian: apt install g++"
         )
+
+
+def _check_stage(made: Plan) -> None:
+    """Refuse what ZeRO-3 can't do: each refusal was tried, with PEFT 0.20 and DeepSpeed 0.18.9."""
+    run = made.run
+    if made.zero_stage != 3:
+        return
+    if run.peft_use_dora:
+        why = "DoRA needs whole weights where ZeRO-3 has only a part of each on a device"
+    elif run.quant_bits == 8:
+        why = "ZeRO-3 can't gather 8-bit weights, whose parts are of several number types"
+    elif run.quant_bits == 4 and made.machine.device == "cpu":
+        why = "on a CPU ZeRO-3 can't gather 4-bit weights, which are stored as bfloat16 beside float32"
+    else:
+        return
+    raise UsageError(f"{why}.\nTake --deepspeed zero1 or zero2: a LoRA's gradients and optimiser are small")
 
 
 def obstacles(made: Plan) -> list[str]:

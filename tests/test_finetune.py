@@ -11,7 +11,7 @@ import threading
 import pytest
 import torch
 
-from finlora import adapters, finetune, inference, models
+from finlora import adapters, deepspeed, finetune, inference, models
 from finlora.errors import LaunchError, UsageError
 from tests import training
 
@@ -100,14 +100,55 @@ def test_bfloat16_follows_float32(file, lora):
     assert all(abs(low - high) / high < 0.02 for (_, low), (_, high) in pairs)
 
 
-def test_two_deepspeed_processes_make_the_adapter_of_one(file):
-    one, _ = training.train(file, "one")
-    two, _ = training.train(file, "two", processes=2)
-    assert two.manifest["engine"] == {"class": "DeepSpeedEngine", "zero_stage": 1}
+@pytest.fixture(scope="module")
+def one(file):
+    return training.train(file, "one")[0]
+
+
+STAGES = {
+    "zero1": 1,
+    "zero2": 2,
+    "zero3": 3,
+    "zero1_offload": 1,
+    "zero2_offload": 2,
+    "zero3_offload": 3,
+}
+# ZeRO-1 is the default and runs always, ZeRO-3 with offload is the furthest from it.
+OFTEN = ("zero1", "zero3_offload")
+
+
+def test_every_shipped_stage_is_here():
+    assert tuple(sorted(STAGES)) == tuple(sorted(deepspeed.SHIPPED))
+
+
+@pytest.mark.parametrize(
+    "choice", [pytest.param(c, marks=[] if c in OFTEN else pytest.mark.long) for c in STAGES]
+)
+def test_two_deepspeed_processes_make_the_adapter_of_one(file, one, choice):
+    two, _ = training.train(
+        file, "two", processes=2, deepspeed=choice, overrides={"seed": 42}, new_name=f"two_{choice}"
+    )
+    assert two.manifest["engine"] == {"class": "DeepSpeedEngine", "zero_stage": STAGES[choice]}
     assert one.manifest["effective_batch"] == two.manifest["effective_batch"] == 8
     first, second = training.weights(one.folder), training.weights(two.folder)
-    assert first.keys() == second.keys()
+    assert {key: value.shape for key, value in first.items()} == {k: v.shape for k, v in second.items()}
     assert max((first[key] - second[key]).abs().max().item() for key in first) < 1e-6
+    losses = [[loss for _, loss in r.manifest["losses"]["train"]] for r in (one, two)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    assert abs(losses[0][0] - losses[0][-1]) > 0.05
+
+
+@pytest.mark.parametrize(
+    ("run", "choice"),
+    [("qlora", "zero2"), *(pytest.param(r, "zero1", marks=pytest.mark.long) for r in ("eight", "dora"))],
+)
+def test_two_processes_train_a_method_as_one_does(file, run, choice):
+    same = {"lora_dropout": 0.0}
+    one, _ = training.train(file, run, overrides=same, new_name=f"{run}_alone")
+    half = {**same, "batch_size": 4}
+    two, _ = training.train(
+        file, run, processes=2, deepspeed=choice, overrides=half, new_name=f"{run}_{choice}"
+    )
     losses = [[loss for _, loss in r.manifest["losses"]["train"]] for r in (one, two)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
     assert abs(losses[0][0] - losses[0][-1]) > 0.05

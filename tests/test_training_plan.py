@@ -308,3 +308,28 @@ def test_the_command_line_prints_the_plan_and_starts_nothing(project, run):
     assert rendered.out == plan(project.load(), "second_run", Options()).yaml()
     assert (rendered.code, rendered.err, done.err) == (0, "", "")
     assert project.files() == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "gpus", "words"),
+    [
+        ({"peft_use_dora": True}, 0, "DoRA needs whole weights"),
+        ({"peft_use_dora": True}, 2, "DoRA needs whole weights"),
+        ({"quant_bits": 8}, 0, "can't gather 8-bit weights"),
+        ({"quant_bits": 8}, 2, "can't gather 8-bit weights"),
+        ({"quant_bits": 4}, 0, "can't gather 4-bit weights"),
+    ],
+)
+def test_what_zero_3_can_not_do_is_refused_before_the_start(project, machine, settings, gpus, words):
+    machine(gpus=gpus)
+    made = planned(project, Options(processes=2, deepspeed="zero3"), **settings)
+    with pytest.raises(UsageError, match=words) as fault:
+        check_machine(made)
+    assert "--deepspeed zero1 or zero2" in str(fault.value)
+    check_machine(planned(project, Options(processes=2, deepspeed="zero2"), **settings))
+
+
+@pytest.mark.parametrize(("settings", "gpus"), [({}, 0), ({}, 2), ({"quant_bits": 4}, 2)])
+def test_what_zero_3_can_do_is_let_through(project, machine, settings, gpus):
+    machine(gpus=gpus)
+    check_machine(planned(project, Options(processes=2, deepspeed="zero3_offload"), **settings))
