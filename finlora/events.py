@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,10 @@ class Job:
         prompt_style: `chat`, `inst`, `plain`, or None for the base model's own default.
         allow_dropped_rows: whether more than 1% of the rows may be too long.
         asked: what must be built.
+        machine: rank of this machine among those that train together.
+        machines: how many those are.
+        terms: what they must have in common, by name (see `agreement`).
+        state: what the checkpoints of this training will depend on (see `checkpoints`).
     """
 
     run: str
@@ -61,6 +65,10 @@ class Job:
     prompt_style: str | None
     allow_dropped_rows: bool
     asked: Asked
+    machine: int = 0
+    machines: int = 1
+    terms: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, str] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         """Write the job where the training process will read it."""

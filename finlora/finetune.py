@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from finlora import adapters, checkpoints, data, launch, manifest, models
+from finlora import adapters, agreement, checkpoints, data, launch, manifest, models
 from finlora.config import ConfigFile
 from finlora.errors import LaunchError, UsageError
 from finlora.events import Asked, EventReader, Job
@@ -23,10 +23,24 @@ OnEvent = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class FinetuneResult:
-    """A published adapter: its folder and its manifest."""
+    """A training that ended well.
+
+    Args:
+        folder: the published adapter; where nothing is published here, this machine's log and events.
+        manifest: how it was trained.
+        machine: which of the machines this is; machine 0 publishes.
+        machines: how many trained together.
+    """
 
     folder: Path
     manifest: dict[str, Any]
+    machine: int = 0
+    machines: int = 1
+
+    @property
+    def published(self) -> bool:
+        """Whether the adapter lies on this machine's shelf."""
+        return self.machine == 0
 
 
 def run(file: ConfigFile, name: str, options: Options, say: Say, on_event: OnEvent) -> FinetuneResult:
@@ -47,7 +61,8 @@ def run(file: ConfigFile, name: str, options: Options, say: Say, on_event: OnEve
     """
     made = plan(file, name, options)
     check_machine(made)
-    adapters.mend(made.adapter)
+    if made.cluster.rank == 0:
+        adapters.mend(made.adapter)
     if made.adapter.exists() and not options.overwrite:
         raise UsageError(
             f"{made.adapter} exists already; replace it with --overwrite, or name the new one with --as"
@@ -58,7 +73,7 @@ def run(file: ConfigFile, name: str, options: Options, say: Say, on_event: OnEve
     base = models.resolve(made.run.base_model, file.path.resolve().parent, offline=options.offline, say=say)
     targets = models.target_modules(base.folder, made.run.lora_target_modules)
     made = replace(made, machine=replace(made.machine, base=str(base.folder), target_modules=targets))
-    with _alone(made.folder):
+    with _alone(made.own_folder, made.name):
         resuming = _resume(made, base, digest, say)
         return _train(resuming, base, digest, options, say, on_event)
 
@@ -66,15 +81,20 @@ def run(file: ConfigFile, name: str, options: Options, say: Say, on_event: OnEve
 def _train(
     made: Plan, base: models.BaseModel, digest: str, options: Options, say: Say, on_event: OnEvent
 ) -> FinetuneResult:
-    log, events = made.folder / "train.log", made.folder / "events.jsonl"
-    write_atomic(made.folder / "axolotl.yml", made.yaml())
-    _job(made, digest, events, options).write(made.folder / "job.json")
+    log, events = made.own_folder / "train.log", made.own_folder / "events.jsonl"
+    write_atomic(made.own_folder / "axolotl.yml", made.yaml())
+    _job(made, base, digest, events, options).write(made.own_folder / "job.json")
     history = manifest.History()
     effective = made.run.batch_size * made.run.gradient_accumulation_steps * made.machine.processes
     say(
         f"training on {made.machine.processes} × {made.machine.device} in "
         f"{'bfloat16' if made.machine.bf16 else 'float32'}, effective batch {effective}; log: {log}"
     )
+    if (cluster := made.cluster).machines > 1:
+        say(
+            f"this is machine {cluster.rank} of {cluster.machines}; they meet at "
+            f"{cluster.address}:{cluster.port}, and start once all have come"
+        )
 
     def take(event: dict[str, Any]) -> None:
         history.add(event)
@@ -87,12 +107,34 @@ def _train(
     except LaunchError as error:
         found = checkpoints.newest(made.folder / "trained")
         step = f"\nThe same command goes on from step {found.step}." if found.folder else ""
+        if made.cluster.machines > 1:
+            step += "\nAll machines end together: where this one names no cause, see the others' logs."
         raise LaunchError(f"{error}{step}", error.exit_code) from None
     history.prove(log)
-    return _publish(made, base, digest, history)
+    content = _manifest(made, base, digest, history)
+    if made.cluster.rank > 0:
+        _tidy(made, history)
+        return FinetuneResult(made.own_folder, content, made.cluster.rank, made.cluster.machines)
+    adapter = adapters.publish(
+        made.folder / "trained", made.adapter, content, manifest.without_folder(base.name)
+    )
+    # What other machines still hold open on a shared disk can stay behind.
+    shutil.rmtree(made.folder / "trained", ignore_errors=True)
+    (made.folder / "state.json").unlink(missing_ok=True)
+    return FinetuneResult(
+        adapter.folder, {"schema": adapters.SCHEMA, **content}, machines=made.cluster.machines
+    )
 
 
-def _job(made: Plan, digest: str, events: Path, options: Options) -> Job:
+def _tidy(made: Plan, history: manifest.History) -> None:
+    """Remove what a machine that publishes nothing has saved; checkpoints only from a disk of its own."""
+    shutil.rmtree(made.own_folder / "trained", ignore_errors=True)
+    if history.start["own_disk"]:
+        shutil.rmtree(made.folder / "trained", ignore_errors=True)
+        (made.folder / "state.json").unlink(missing_ok=True)
+
+
+def _job(made: Plan, base: models.BaseModel, digest: str, events: Path, options: Options) -> Job:
     asked = Asked(
         quant_bits=made.run.quant_bits,
         lora_r=made.run.lora_r,
@@ -113,22 +155,21 @@ def _job(made: Plan, digest: str, events: Path, options: Options) -> Job:
         prompt_style=made.run.prompt_style,
         allow_dropped_rows=options.allow_dropped_rows,
         asked=asked,
+        machine=made.cluster.rank,
+        machines=made.cluster.machines,
+        terms={
+            "dataset file": digest,
+            "base model": base.identity,
+            "settings": made.public(base.name).mapping(),
+            "versions": manifest.versions(),
+            agreement.STEP: int(Path(made.machine.resume or "-0").name.rpartition("-")[2]),
+        },
+        state=_ingredients(made, base, digest),
     )
 
 
-def _publish(made: Plan, base: models.BaseModel, digest: str, history: manifest.History) -> FinetuneResult:
-    name = manifest.without_folder(base.name)
-    public = replace(
-        made,
-        machine=replace(
-            made.machine,
-            base=name,
-            resume=None,
-            deepspeed=made.machine.deepspeed and manifest.without_folder(made.machine.deepspeed),
-        ),
-        dataset=made.dataset if made.dataset.is_relative_to(made.root) else Path(made.dataset.name),
-    )
-    content = manifest.compose(
+def _manifest(made: Plan, base: models.BaseModel, digest: str, history: manifest.History) -> dict[str, Any]:
+    return manifest.compose(
         name=made.name,
         run=made.run,
         base={
@@ -137,46 +178,52 @@ def _publish(made: Plan, base: models.BaseModel, digest: str, history: manifest.
             "tokenizer_sha256": models.tokenizer_digest(base.folder),
         },
         dataset_sha256=digest,
-        yaml=public.yaml(),
+        yaml=made.public(base.name).yaml(),
         bf16=made.machine.bf16,
         processes=made.machine.processes,
+        machines=made.cluster.machines,
         cores=launch.cores(),
         history=history,
     )
-    adapter = adapters.publish(made.folder / "trained", made.adapter, content, name)
-    shutil.rmtree(made.folder / "trained")
-    (made.folder / "state.json").unlink(missing_ok=True)
-    return FinetuneResult(adapter.folder, {"schema": adapters.SCHEMA, **content})
 
 
 def _resume(made: Plan, base: models.BaseModel, digest: str, say: Say) -> Plan:
     """Go on from the newest complete checkpoint if it fits, and say so, or say why not."""
     trained, state = made.folder / "trained", made.folder / "state.json"
-    now = {
-        "settings": made.mapping(),
-        "dataset": digest,
-        "base model": base.identity,
-        "prompt style": made.run.prompt_style,
-        "processes": made.machine.processes,
-        "versions": manifest.versions(),
-    }
+    now = _ingredients(made, base, digest)
     before = checkpoints.read_state(state)
     found = checkpoints.newest(trained)
     for name in found.torn:
         say(f"{name} is not complete and is passed over")
-    differing = [part for part in now if before.get(part) != checkpoints.key(now[part])]
+    differing = [part for part in now if before.get(part) != now[part]]
     if found.folder and not differing:
         say(f"resuming at step {found.step} (from {found.folder.name} of the training that ended early)")
-        _keep_events(made.folder / "events.jsonl", found.step)
+        _keep_events(made.own_folder / "events.jsonl", found.step)
         return replace(made, machine=replace(made.machine, resume=seen_from(made.root, found.folder)))
     if before:
         reason = f"{', '.join(differing)} changed" if differing else "it left no complete checkpoint"
         say(f"an earlier training of this run ended early, but can't be resumed: {reason}. Starting anew")
-    shutil.rmtree(trained, ignore_errors=True)
     for name in ("events.jsonl", "train.log"):
-        (made.folder / name).unlink(missing_ok=True)
-    write_json(state, {part: checkpoints.key(value) for part, value in now.items()})
+        (made.own_folder / name).unlink(missing_ok=True)
+    if made.cluster.rank == 0:
+        # The disk may be machine 0's; where it is not, the plugin does this once it knows.
+        shutil.rmtree(trained, ignore_errors=True)
+        write_json(state, now)
     return made
+
+
+def _ingredients(made: Plan, base: models.BaseModel, digest: str) -> dict[str, str]:
+    """Return digests of all that a checkpoint's worth depends on, by name."""
+    ingredients = {
+        "settings": made.public(base.name).mapping(),
+        "dataset": digest,
+        "base model": base.identity,
+        "prompt style": made.run.prompt_style,
+        "processes": made.machine.processes,
+        "machines": made.cluster.machines,
+        "versions": manifest.versions(),
+    }
+    return {name: checkpoints.key(value) for name, value in ingredients.items()}
 
 
 def _keep_events(events: Path, step: int) -> None:
@@ -186,7 +233,7 @@ def _keep_events(events: Path, step: int) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _alone(folder: Path, name: str) -> Iterator[None]:
     """Hold a run folder for this process; a second training of the run is refused.
 
     Raises:
@@ -199,7 +246,7 @@ def _alone(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             lock.seek(0)
             raise UsageError(
-                f"'{folder.name}' is being trained already, by process {lock.read() or 'unknown'}; "
+                f"'{name}' is being trained already, by process {lock.read() or 'unknown'}; "
                 "wait for it, or end it"
             ) from None
         lock.truncate(0)

@@ -87,6 +87,7 @@ def compose(
     yaml: str,
     bf16: bool,
     processes: int,
+    machines: int = 1,
     cores: int,
     history: History,
 ) -> dict[str, Any]:
@@ -100,6 +101,7 @@ def compose(
         yaml: what Axolotl trained from, without paths of this machine.
         bf16: whether it computed in bfloat16.
         processes: training processes.
+        machines: machines they ran on.
         cores: CPU cores in use.
         history: the training's events.
     """
@@ -119,6 +121,7 @@ def compose(
         "engine": {"class": history.start["engine"], "zero_stage": history.start["zero_stage"]},
         "dtype": "bfloat16" if bf16 else "float32",
         "processes": processes,
+        "machines": machines,
         "effective_batch": run.batch_size * run.gradient_accumulation_steps * processes,
         "steps": history.end["step"],
         "seconds": round(history.end["seconds"], 1),

@@ -4,15 +4,16 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from finlora import adapters, axolotl_yaml, config, deepspeed, launch
+from finlora import adapters, axolotl_yaml, config, deepspeed, launch, manifest
 from finlora.axolotl_yaml import Machine
 from finlora.config import ConfigFile, RunConfig
 from finlora.errors import ConfigError, UsageError
 from finlora.events import JOB_VARIABLE
+from finlora.rendezvous import Cluster
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Options:
     """What the command line adds to a run.
 
     Args:
-        processes: training processes; None takes the visible GPUs, or 1 on a CPU.
+        processes: training processes over all machines; None takes the visible GPUs, or 1 on a CPU, for
+            each machine.
         deepspeed: `none`, a shipped name or a file; None takes the run's.
         max_steps: stop after so many optimiser steps.
         overrides: run keys with other values.
@@ -28,6 +30,7 @@ class Options:
         overwrite: replace an existing adapter.
         allow_dropped_rows: accept that more than 1% of the rows are too long.
         offline: never use the network.
+        cluster: the machines that train together.
     """
 
     processes: int | None = None
@@ -38,6 +41,7 @@ class Options:
     overwrite: bool = False
     allow_dropped_rows: bool = False
     offline: bool = False
+    cluster: Cluster = field(default_factory=Cluster)
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class Plan:
         dataset: the dataset file.
         machine: what it trains on; the base model is still as the run names it.
         zero_stage: ZeRO stage asked for, or None.
+        cluster: the machines that train together, and which of them this is.
     """
 
     name: str
@@ -59,11 +64,23 @@ class Plan:
     dataset: Path
     machine: Machine
     zero_stage: int | None
+    cluster: Cluster = field(default_factory=Cluster)
 
     @property
     def folder(self) -> Path:
-        """Where YAML, log, events and checkpoints of this training lie."""
+        """Where the checkpoints of this training lie, on every machine."""
         return self.root / axolotl_yaml.OUTPUT / self.name
+
+    @property
+    def own_folder(self) -> Path:
+        """Where this machine's YAML, log, job, events and lock lie; the disk may be shared."""
+        rank = self.cluster.rank
+        return self.folder / f"machine-{rank}" if rank else self.folder
+
+    @property
+    def processes_here(self) -> int:
+        """Training processes on this machine."""
+        return self.machine.processes // self.cluster.machines
 
     @property
     def adapter(self) -> Path:
@@ -80,12 +97,25 @@ class Plan:
 
     def argv(self) -> list[str]:
         """Return the training command."""
-        file = seen_from(self.root, self.folder / "axolotl.yml")
-        return launch.command(file, self.machine.device, self.machine.processes, self.machine.deepspeed)
+        file = seen_from(self.root, self.own_folder / "axolotl.yml")
+        machine = self.machine
+        return launch.command(file, machine.device, machine.processes, machine.deepspeed, self.cluster)
 
     def environment(self) -> dict[str, str]:
         """Return what the training command adds to the environment."""
-        return launch.environment(self.folder / "job.json", self.machine.device, self.machine.processes)
+        job = self.own_folder / "job.json"
+        return launch.environment(job, self.machine.device, self.processes_here, self.cluster)
+
+    def public(self, base: str) -> "Plan":
+        """Return the plan without places of this machine, and from its beginning: equal on every machine.
+
+        Args:
+            base: the base model as the run names it.
+        """
+        strategy = self.machine.deepspeed and manifest.without_folder(self.machine.deepspeed)
+        machine = replace(self.machine, base=manifest.without_folder(base), resume=None, deepspeed=strategy)
+        inside = self.dataset.is_relative_to(self.root)
+        return replace(self, machine=machine, dataset=self.dataset if inside else Path(self.dataset.name))
 
     def shell(self) -> str:
         """Return the training command as one would type it, from any folder."""
@@ -108,7 +138,8 @@ def plan(file: ConfigFile, name: str, options: Options) -> Plan:
     """
     run = _chosen_run(file, name, options)
     device = "cuda" if launch.visible_gpus() else "cpu"
-    processes = options.processes or launch.visible_gpus() or 1
+    cluster = options.cluster
+    processes = options.processes or (launch.visible_gpus() or 1) * cluster.machines
     _check_processes(processes, options)
     strategy = options.deepspeed or (_strategy(file, run) if processes > 1 else "none")
     ds_file = deepspeed.resolve(strategy, file.root)
@@ -127,6 +158,7 @@ def plan(file: ConfigFile, name: str, options: Options) -> Plan:
         dataset=file.resolve(run.dataset_path),
         machine=machine,
         zero_stage=deepspeed.stage(ds_file) if ds_file else None,
+        cluster=cluster,
     )
 
 
@@ -156,6 +188,17 @@ def _strategy(file: ConfigFile, run: RunConfig) -> str:
 
 
 def _check_processes(processes: int, options: Options) -> None:
+    cluster = options.cluster
+    if processes % cluster.machines:
+        raise UsageError(
+            f"--num-processes {processes} counts all machines, and can't be split evenly over "
+            f"{cluster.machines}; take a multiple of {cluster.machines}"
+        )
+    if cluster.launcher and processes == 1:
+        raise UsageError(
+            f"--launcher {cluster.launcher} is for several processes, and this is one; "
+            "add --num-processes N, or leave --launcher out"
+        )
     if options.deepspeed not in (None, "none") and processes == 1:
         raise UsageError(
             f"--deepspeed {options.deepspeed} is for several processes, and this is one; "
@@ -171,9 +214,10 @@ def check_machine(made: Plan) -> None:
     """
     run, processes = made.run, made.machine.processes
     if made.machine.device == "cuda":
-        if processes > launch.visible_gpus():
+        if made.processes_here > launch.visible_gpus():
+            here = f", {made.processes_here} of them here" if made.cluster.machines > 1 else ""
             raise UsageError(
-                f"--num-processes {processes}: only {launch.visible_gpus()} GPUs are visible here; "
+                f"--num-processes {processes}{here}: only {launch.visible_gpus()} GPUs are visible here; "
                 "each process needs one of its own"
             )
         return

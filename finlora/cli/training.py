@@ -9,6 +9,7 @@ from finlora.cli.shared import (
     load_config,
     print_json,
     warn_of_others,
+    with_cluster,
     with_config,
     with_json,
     with_offline,
@@ -23,8 +24,9 @@ from finlora.errors import UsageError
 @click.option(
     "--num-processes",
     type=click.IntRange(1),
-    help="Training processes; default: the visible GPUs, 1 on a CPU.",
+    help="Training processes over all machines; default: the visible GPUs (1 on a CPU) of each.",
 )
+@with_cluster
 @click.option(
     "--deepspeed", metavar="CHOICE", help="zero1, zero2, zero3, … (finlora fetch-deepspeed), a file, or none."
 )
@@ -50,6 +52,11 @@ def finetune(
     overrides: tuple[str, ...],
     as_json: bool,
     num_processes: int | None,
+    num_machines: int | None,
+    machine_rank: int | None,
+    main_process_ip: str | None,
+    main_process_port: int | None,
+    launcher: str | None,
     **given: Any,
 ) -> None:
     """Train the run NAME and publish its adapter.
@@ -60,13 +67,14 @@ def finetune(
       finlora finetune formula_llama_3_1_8b_8bits_r8 --num-processes 4
       finlora finetune formula_llama_3_1_8b_8bits_r8 --set learning_rate=0.0002 --as formula_lr2
     """
-    from finlora import display, finetune, training_plan
+    from finlora import display, finetune, rendezvous, training_plan
     from finlora.config import parse_overrides
 
     file = load_config(config)
     warn_of_others(file, name)
+    cluster = rendezvous.cluster(num_machines, machine_rank, main_process_ip, main_process_port, launcher)
     options = training_plan.Options(
-        processes=num_processes, overrides=parse_overrides(list(overrides)), **given
+        processes=num_processes, cluster=cluster, overrides=parse_overrides(list(overrides)), **given
     )
     if dry_run and as_json:
         raise UsageError("--dry-run prints YAML and a command, not JSON; leave --json out")
@@ -79,7 +87,14 @@ def finetune(
     with display.Training() as training:
         result = finetune.run(file, name, options, training.line, training.show)
     if as_json:
-        print_json({"adapter": str(result.folder), "manifest": result.manifest})
+        published = str(result.folder) if result.published else None
+        print_json({"adapter": published, "machine": result.machine, "manifest": result.manifest})
+        return
+    if not result.published:
+        click.echo(
+            f"trained as machine {result.machine} of {result.machines}; machine 0 publishes the adapter",
+            err=True,
+        )
         return
     losses = result.manifest["losses"]["train"]
     click.echo(f"adapter: {result.folder}")
