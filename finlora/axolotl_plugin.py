@@ -39,6 +39,7 @@ class FinLoRAPlugin(BasePlugin):  # type: ignore[misc]
         self.job = Job.read()
         # The first process of each machine reports to the FinLoRA of that machine.
         self.reports = os.environ.get("LOCAL_RANK", "0") == "0"
+        self.disks_apart = False
         self.on_cpu = self.job.device == "cpu"
         end_with(self.job.launcher)
 
@@ -133,7 +134,7 @@ class FinLoRAPlugin(BasePlugin):  # type: ignore[misc]
     def add_callbacks_post_trainer(self, cfg: Any, trainer: Any) -> list[TrainerCallback]:
         """Report progress and watch the loss; settle which machines write checkpoints, and where."""
         if self.job.machines > 1:
-            machines.share_checkpoints(self.job, cfg, trainer)
+            self.disks_apart = machines.share_checkpoints(self.job, cfg, trainer)
         return [Reporter(self, trainer)]
 
 
@@ -210,6 +211,8 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.barrier()
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        if self.plugin.disks_apart:
+            machines.complete_checkpoint(folder, args.should_save)
         if args.should_save:
             files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != COMPLETE)
             sizes = {str(p.relative_to(folder)): p.stat().st_size for p in files}

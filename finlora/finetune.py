@@ -111,6 +111,11 @@ def _train(
             step += "\nAll machines end together: where this one names no cause, see the others' logs."
         raise LaunchError(f"{error}{step}", error.exit_code) from None
     history.prove(log)
+    return _publish(made, base, digest, history)
+
+
+def _publish(made: Plan, base: models.BaseModel, digest: str, history: manifest.History) -> FinetuneResult:
+    """Publish the adapter, if this is machine 0, and remove what training no longer needs."""
     content = _manifest(made, base, digest, history)
     if made.cluster.rank > 0:
         _tidy(made, history)

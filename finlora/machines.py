@@ -9,6 +9,10 @@ from typing import Any
 from finlora.events import Job
 from finlora.files import write_atomic, write_json
 
+# What process 0 alone saves, wherever the others keep their parts: the adapter, and the name of
+# DeepSpeed's newest state.
+_OF_PROCESS_0 = ("adapter_config.json", "adapter_model.safetensors", "latest")
+
 
 def meet(plain_cpu: bool) -> None:
     """Join the process group that training will use; returns once every process has come.
@@ -24,7 +28,7 @@ def meet(plain_cpu: bool) -> None:
     init_distributed_state()
 
 
-def gather(report: dict[str, Any]) -> list[dict[str, Any]]:
+def gather(report: Any) -> list[Any]:
     """Return the reports of all processes, in the order of their ranks.
 
     Args:
@@ -48,7 +52,7 @@ def holds_part(checkpoint: str | None) -> bool:
     return (Path(checkpoint) / f"rng_state_{os.environ['RANK']}.pth").is_file()
 
 
-def share_checkpoints(job: Job, cfg: Any, trainer: Any) -> None:
+def share_checkpoints(job: Job, cfg: Any, trainer: Any) -> bool:
     """Settle which machines write whole checkpoints: one for each disk, the lowest that sees it.
 
     Machine 0 always does. A machine with a disk of its own clears it of what this training does
@@ -59,6 +63,9 @@ def share_checkpoints(job: Job, cfg: Any, trainer: Any) -> None:
         job: this training.
         cfg: Axolotl's configuration.
         trainer: the trainer, before its first step.
+
+    Returns:
+        Whether some machine has a disk of its own.
     """
     trained = Path(trainer.args.output_dir)
     own_disk = job.machine == _lowest_on_this_disk(job, trained)
@@ -66,13 +73,33 @@ def share_checkpoints(job: Job, cfg: Any, trainer: Any) -> None:
     plugin = trainer.accelerator.state.deepspeed_plugin
     if plugin is not None:
         plugin.deepspeed_config.setdefault("checkpoint", {})["use_node_local_storage"] = own_disk
+    apart = any(gather(own_disk and job.machine > 0))
     if job.machine == 0:
-        return
+        return apart
     cfg.output_dir = str(Path(job.events).parent / "trained")
     if own_disk and trainer.args.should_save and not cfg.resume_from_checkpoint:
         for folder in trained.glob("checkpoint-*"):
             shutil.rmtree(folder)
         write_json(trained.parent / "state.json", job.state)
+    return apart
+
+
+def complete_checkpoint(folder: Path, writes: bool) -> None:
+    """Bring a checkpoint on a disk of its own what process 0 alone has saved.
+
+    Args:
+        folder: the checkpoint, saved by every process.
+        writes: whether this process writes for its disk.
+    """
+    import torch
+
+    first = os.environ["RANK"] == "0"
+    found = [folder / name for name in _OF_PROCESS_0] if first else []
+    parts: list[Any] = [{path.name: path.read_bytes() for path in found if path.exists()}]
+    torch.distributed.broadcast_object_list(parts, src=0)
+    if writes and not first:
+        for name, content in parts[0].items():
+            write_atomic(folder / name, content)
 
 
 def _lowest_on_this_disk(job: Job, folder: Path) -> int:

@@ -7,6 +7,12 @@ from pathlib import Path
 
 from finlora.errors import UsageError
 
+LAUNCHERS = ("accelerate", "torchrun")
+"""What can start the processes of a training here; the first unless asked."""
+
+PRINTED = ("slurm", "ray")
+"""What starts FinLoRA on every machine by itself; FinLoRA prints the script for it."""
+
 _PORT = 29500
 _TABLE = Path("/proc/net/route")
 _UP = 1
@@ -32,7 +38,12 @@ class Cluster:
 
 
 def cluster(
-    machines: int | None, rank: int | None, address: str | None, port: int | None, launcher: str | None
+    machines: int | None,
+    rank: int | None,
+    address: str | None,
+    port: int | None,
+    launcher: str | None,
+    dry_run: bool = False,
 ) -> Cluster:
     """Return the machines that the command line names.
 
@@ -42,17 +53,22 @@ def cluster(
         address: --main-process-ip.
         port: --main-process-port.
         launcher: --launcher.
+        dry_run: nothing is started, and the rank may be left out.
 
     Raises:
         UsageError: some of these are missing or too much; it says which.
     """
     rest = {"--machine-rank": rank, "--main-process-ip": address, "--main-process-port": port}
+    if launcher in PRINTED:
+        return _printed(machines or 1, rank, address, port, launcher, dry_run)
     if machines is None or machines == 1:
-        if given := [name for name, value in rest.items() if value is not None]:
-            raise UsageError(f"{' and '.join(given)}: for several machines; add --num-machines N")
+        if extra := [name for name, value in rest.items() if value is not None]:
+            raise UsageError(f"{' and '.join(extra)}: for several machines; add --num-machines N")
         return Cluster(launcher=launcher)
+    rank = 0 if dry_run and rank is None else rank
     if rank is None or address is None:
-        missing = " and ".join(name for name in list(rest)[:2] if rest[name] is None)
+        given = {"--machine-rank": rank, "--main-process-ip": address}
+        missing = " and ".join(name for name, value in given.items() if value is None)
         raise UsageError(
             f"--num-machines {machines} needs {missing} too. Start the same command on every machine:\n"
             f"--machine-rank is its number, 0 to {machines - 1}; --main-process-ip the address of machine 0"
@@ -60,6 +76,21 @@ def cluster(
     if not 0 <= rank < machines:
         raise UsageError(f"--machine-rank {rank}: the ranks of {machines} machines are 0 to {machines - 1}")
     return Cluster(machines, rank, address, port or _PORT, launcher)
+
+
+def _printed(
+    machines: int, rank: int | None, address: str | None, port: int | None, launcher: str, dry_run: bool
+) -> Cluster:
+    if not dry_run:
+        raise UsageError(
+            f"--launcher {launcher}: FinLoRA prints the script that {launcher} starts; add --dry-run"
+        )
+    if rank is not None or address is not None:
+        raise UsageError(
+            f"--launcher {launcher} gives each machine its rank and address: leave out --machine-rank "
+            "and --main-process-ip"
+        )
+    return Cluster(machines, 0, None, port or _PORT, launcher)
 
 
 def interface(address: str, table: Path = _TABLE) -> str | None:

@@ -15,6 +15,9 @@ from finlora.errors import ConfigError, UsageError
 from finlora.events import JOB_VARIABLE
 from finlora.rendezvous import Cluster
 
+NOTE = f"# {JOB_VARIABLE} names a file that `finlora finetune` writes when it starts."
+"""Stands above a printed training command, which can't be run alone."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -259,5 +262,4 @@ def _computes_in_bf16(run: RunConfig, device: str, processes: int) -> bool:
 
 def dry_run(made: Plan) -> str:
     """Return what a training would run: the YAML and the exact command."""
-    note = f"# {JOB_VARIABLE} names a file that `finlora finetune` writes when it starts."
-    return f"{made.yaml()}\n{note}\n{made.shell()}\n"
+    return f"{made.yaml()}\n{NOTE}\n{made.shell()}\n"

@@ -27,9 +27,13 @@ SAME_FLOOR = {
     ("axolotl_plugin", "answer_logits"),
     ("axolotl_plugin", "built_checks"),
     ("axolotl_plugin", "cpu_patches"),
+    ("axolotl_plugin", "machines"),
     # Training: what it will be, what came of it.
     ("finetune", "training_plan"),
     ("finetune", "manifest"),
+    # A plan that names no place, as the manifest has it; and plans that are printed.
+    ("training_plan", "manifest"),
+    ("clusters", "training_plan"),
     ("prepared_rows", "data"),
     ("cli", "display"),
 }
@@ -133,7 +137,7 @@ def test_nothing_imports_the_command_line():
         ("http", {"deepspeed"}),
         ("httpx", {"models", "doctor"}),
         ("huggingface_hub", {"models", "doctor"}),
-        ("axolotl", {"axolotl_plugin", "answer_logits", "probes"}),
+        ("axolotl", {"axolotl_plugin", "answer_logits", "machines", "probes"}),
         ("pickle", set()),
         ("requests", set()),
         ("socket", set()),

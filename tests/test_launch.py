@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from finlora import launch
+from finlora import causes, launch
 from finlora.errors import FinLoRAError, LaunchError
 
 # What a training may do. The first event carries the process id, which is also that of its group.
@@ -158,7 +158,7 @@ CAUSES = {
 
 
 def test_every_known_cause_is_tried():
-    assert len(CAUSES) == len(launch._CAUSES)
+    assert len(CAUSES) == len(causes.CAUSES)
 
 
 @pytest.mark.parametrize("line", CAUSES)

@@ -87,6 +87,7 @@ def test_the_whole_manifest():
         "engine": {"class": "DeepSpeedEngine", "zero_stage": 1},
         "dtype": "float32",
         "processes": 3,
+        "machines": 1,
         "effective_batch": 24,
         "steps": 2,
         "seconds": 12.3,

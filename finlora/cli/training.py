@@ -67,21 +67,22 @@ def finetune(
       finlora finetune formula_llama_3_1_8b_8bits_r8 --num-processes 4
       finlora finetune formula_llama_3_1_8b_8bits_r8 --set learning_rate=0.0002 --as formula_lr2
     """
-    from finlora import display, finetune, rendezvous, training_plan
+    from finlora import clusters, display, finetune, rendezvous, training_plan
     from finlora.config import parse_overrides
 
     file = load_config(config)
     warn_of_others(file, name)
-    cluster = rendezvous.cluster(num_machines, machine_rank, main_process_ip, main_process_port, launcher)
+    cluster = rendezvous.cluster(
+        num_machines, machine_rank, main_process_ip, main_process_port, launcher, dry_run
+    )
     options = training_plan.Options(
         processes=num_processes, cluster=cluster, overrides=parse_overrides(list(overrides)), **given
     )
     if dry_run and as_json:
         raise UsageError("--dry-run prints YAML and a command, not JSON; leave --json out")
     if dry_run:
-        plan = training_plan.plan(file, name, options)
-        click.echo(training_plan.dry_run(plan), nl=False)
-        for obstacle in training_plan.obstacles(plan):
+        click.echo(clusters.dry_run(file, name, options, every_machine=machine_rank is None), nl=False)
+        for obstacle in clusters.obstacles(file, name, options):
             click.echo(f"would not start here: {obstacle}", err=True)
         return
     with display.Training() as training:
