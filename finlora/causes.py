@@ -33,6 +33,8 @@ CAUSES = (
     ),
 )
 _KILLED = -9
+# What processes say when another one, here or on another machine, has died first.
+_FOLLOWS = re.compile(r"ChildFailedError|Connection closed by peer|Connection reset by peer")
 
 
 def explain(code: int, errors: list[str], log: Path, start: int) -> tuple[str, int]:
@@ -55,6 +57,14 @@ def explain(code: int, errors: list[str], log: Path, start: int) -> tuple[str, i
     if code == _KILLED:
         cause = "the training process was killed from outside (often: the machine's memory is full)"
         return f"{cause}.\nWhat to do: lower batch_size or sequence_len\nThe whole log: {log}", exit_code
-    last = [line for line in text.splitlines() if re.match(r"\S*(Error|Exception)\b", line)]
-    cause = last[-1][:300] if last else f"exit code {code}"
+    cause = _last_exception(text) or f"exit code {code}"
     return f"training failed: {cause}\nThe whole log: {log}", exit_code
+
+
+def _last_exception(text: str) -> str:
+    """Return the last exception of a log; one that merely follows from another only when it stands alone."""
+    lines = [re.sub(r"^\[rank\d+\]: ", "", line) for line in text.splitlines()]
+    found = [line[:300] for line in lines if re.match(r"\S*(Error|Exception)\b", line)]
+    first = [line for line in found if not _FOLLOWS.search(line)]
+    named = [line for line in found if "ChildFailedError" not in line]
+    return next((lines[-1] for lines in (first, named, found) if lines), "")

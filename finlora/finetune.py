@@ -205,7 +205,8 @@ def _resume(made: Plan, base: models.BaseModel, digest: str, say: Say) -> Plan:
         say(f"resuming at step {found.step} (from {found.folder.name} of the training that ended early)")
         _keep_events(made.own_folder / "events.jsonl", found.step)
         return replace(made, machine=replace(made.machine, resume=seen_from(made.root, found.folder)))
-    if before:
+    # On a shared disk another machine finds what machine 0 has just begun.
+    if before and made.cluster.rank == 0:
         reason = f"{', '.join(differing)} changed" if differing else "it left no complete checkpoint"
         say(f"an earlier training of this run ended early, but can't be resumed: {reason}. Starting anew")
     for name in ("events.jsonl", "train.log"):

@@ -181,6 +181,17 @@ def test_another_fault_is_told_by_its_last_exception(folder):
     assert str(failure(folder, "say", text, 1)).startswith("training failed: some.module.OddError: second\n")
 
 
+PEER = "RuntimeError: [/x/pair.cc:553] Connection closed by peer [10.0.0.2]:7. Check the logs"
+CHILD_FAILED = "torch.distributed.elastic.multiprocessing.errors.ChildFailedError:"
+
+
+def test_of_several_processes_the_one_that_failed_first_is_told(folder):
+    lines = ["[rank1]: ValueError: odd", f"[rank0]: {PEER}", CHILD_FAILED]
+    assert str(failure(folder, "say", "\n".join(lines), 1)).startswith("training failed: ValueError: odd\n")
+    assert str(failure(folder, "say", "\n".join(lines[1:]), 1)).startswith(f"training failed: {PEER}\n")
+    assert str(failure(folder, "say", lines[2], 1)).startswith(f"training failed: {CHILD_FAILED}\n")
+
+
 def test_what_an_earlier_training_died_of_is_no_cause(folder):
     failure(folder, "say", "CUDA out of memory", 1)
     assert str(failure(folder, "exit", 3)).startswith("training failed: exit code 3\n")
