@@ -140,6 +140,7 @@ def _tidy(made: Plan, history: manifest.History) -> None:
 
 
 def _job(made: Plan, base: models.BaseModel, digest: str, events: Path, options: Options) -> Job:
+    deepspeed = made.machine.deepspeed
     asked = Asked(
         quant_bits=made.run.quant_bits,
         lora_r=made.run.lora_r,
@@ -165,6 +166,7 @@ def _job(made: Plan, base: models.BaseModel, digest: str, events: Path, options:
         terms={
             "dataset file": digest,
             "base model": base.identity,
+            "DeepSpeed file": sha256(made.root / deepspeed) if deepspeed else None,
             "settings": made.public(base.name).mapping(),
             "versions": manifest.versions(),
             agreement.STEP: int(Path(made.machine.resume or "-0").name.rpartition("-")[2]),
