@@ -5,6 +5,7 @@ import copy
 import pytest
 
 from finlora.agreement import differences
+from finlora.machines import holds_part
 
 TERMS = {
     "dataset file": "d1",
@@ -68,3 +69,12 @@ def test_what_differs_is_named_once(changes, message):
 def test_machine_0_may_lack_its_part_as_well():
     lacking = [{"machine": 0, "terms": {**TERMS, "part": False}}, {"machine": 1, "terms": TERMS}]
     assert "machine 0 lacks its part of the checkpoint at step 40" in differences(lacking)
+
+
+def test_a_process_looks_for_its_own_part_of_a_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    assert holds_part(None)
+    (tmp_path / "rng_state_0.pth").touch()
+    assert not holds_part(str(tmp_path))
+    (tmp_path / "rng_state_1.pth").touch()
+    assert holds_part(str(tmp_path))

@@ -81,13 +81,14 @@ def test_light_commands_load_nothing_heavy(project):
         ["render", "first_run"],
         ["finetune", "first_run", "--dry-run"],
         ["finetune", "second_run", "--dry-run", "--num-processes", "2"],
+        ["finetune", "first_run", "--dry-run", "--num-processes", "2", "--launcher", "slurm"],
         ["fetch-deepspeed"],
         ["data", "build", "sentiment_sample"],
         ["data", "build", "formula_built"],
         ["init", "new"],
     ]
     codes, loaded = loaded_by(argvs, project.root)
-    assert codes == [0] * 13
+    assert codes == [0] * 14
     assert {words: found for words, modules in loaded.items() if (found := modules & set(HEAVY))} == {}
 
 

@@ -65,6 +65,7 @@ def finetune(
     Example:
       finlora finetune sentiment_smollm2_135m_fp16_r8
       finlora finetune formula_llama_3_1_8b_8bits_r8 --num-processes 4
+      finlora finetune formula_llama_3_1_8b_8bits_r8 --num-machines 2 --machine-rank 0 --main-process-ip node0
       finlora finetune formula_llama_3_1_8b_8bits_r8 --set learning_rate=0.0002 --as formula_lr2
     """
     from finlora import clusters, display, finetune, rendezvous, training_plan
