@@ -45,34 +45,41 @@ def files(made, tmp_path, request):
     return [config.load(root / "configs" / "finetune_configs.json") for root in roots]
 
 
-def start(cabled, files, *more):
-    """Start one `finlora finetune` on each host."""
-    return [
-        subprocess.Popen(
-            [
-                *(*prefix, sys.executable, "-m", "finlora", "finetune", "two", "--config", str(file.path)),
-                *(
-                    "--num-machines",
-                    "2",
-                    "--machine-rank",
-                    str(rank),
-                    "--main-process-ip",
-                    hosts.ADDRESSES[0],
-                ),
-                *more,
-            ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        for rank, (prefix, file) in enumerate(zip(cabled, files, strict=True))
-    ]
+@pytest.fixture
+def start(cabled):
+    """Start one `finlora finetune` on each host; what still runs after the test is ended."""
+    started = []
+
+    def on_both(files, *more):
+        for rank, (prefix, file) in enumerate(zip(cabled, files, strict=True)):
+            command = [
+                *prefix,
+                sys.executable,
+                "-m",
+                "finlora",
+                "finetune",
+                "two",
+                "--config",
+                str(file.path),
+            ]
+            command += ["--num-machines", "2", "--machine-rank", str(rank)]
+            command += ["--main-process-ip", hosts.ADDRESSES[0], *more]
+            process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+            )
+            started.append(process)
+        return started[-2:]
+
+    yield on_both
+    for process in started:
+        if process.poll() is None:
+            process.terminate()
+            process.communicate(timeout=60)
 
 
 def words_of(processes):
     """Wait for the processes; return what they said and how they ended."""
-    said = [process.communicate(timeout=240)[0] for process in processes]
+    said = [process.communicate(timeout=150)[0] for process in processes]
     return said, [process.returncode for process in processes]
 
 
@@ -88,10 +95,10 @@ def everything(root):
 @pytest.mark.parametrize(
     ("files", "launcher"), [("copies", "accelerate"), ("shared", "torchrun")], indirect=["files"]
 )
-def test_two_machines_one_of_which_dies_make_the_adapter_of_one(made, cabled, files, launcher):
+def test_two_machines_one_of_which_dies_make_the_adapter_of_one(made, start, files, launcher):
     _, one = made
     more = ["--launcher", launcher, "--set", f"axolotl={json.dumps(AXOLOTL)}", "--as", "trial"]
-    processes = start(cabled, files, *more)
+    processes = start(files, *more)
     events = output(files[1], 1, "trial") / "events.jsonl"
     training.follow(processes[1], events, lambda e: e["event"] == "checkpoint" and e["step"] == 4)
     os.killpg(processes[1].pid, signal.SIGKILL)
@@ -104,7 +111,7 @@ def test_two_machines_one_of_which_dies_make_the_adapter_of_one(made, cabled, fi
     assert training.trainings_left(files[0].root) == []
     assert not any((file.root / "lora_adapters").exists() for file in files)
 
-    said, codes = words_of(start(cabled, files, *more))
+    said, codes = words_of(start(files, *more))
     assert codes == [0, 0], said
     assert ["resuming at step 4 (from checkpoint-4" in text for text in said] == [True, True]
     adapter = files[0].root / "lora_adapters" / "fp16_r8" / "trial"
@@ -134,10 +141,10 @@ def test_two_machines_one_of_which_dies_make_the_adapter_of_one(made, cabled, fi
 
 
 @pytest.mark.parametrize("files", ["copies"], indirect=True)
-def test_machines_that_would_train_something_else_stop_before_the_first_step(cabled, files):
+def test_machines_that_would_train_something_else_stop_before_the_first_step(start, files):
     rows = files[1].root / "data" / "rows.jsonl"
     rows.write_text(rows.read_text().replace("by 5 percent", "by 55 percent"))
-    said, codes = words_of(start(cabled, files))
+    said, codes = words_of(start(files))
     assert codes == [1, 1]
     for text in said:
         assert "machine 1 has another dataset file than machine 0. Make them equal, and start them" in text
