@@ -22,11 +22,11 @@ from axolotl.utils.trainer import calculate_total_num_steps
 from datasets import Dataset
 from transformers import TrainerCallback, set_seed
 
-from finlora import built_checks, cpu_patches, data, prompts
+from finlora import agreement, built_checks, cpu_patches, data, machines, prompts
 from finlora.checkpoints import mark_complete
 from finlora.errors import DataError, FinLoRAError, Problem
 from finlora.events import Job
-from finlora.files import sha256
+from finlora.files import digest, sha256
 from finlora.prepared_rows import prepare
 
 _FIRST_LOSS_FACTOR = 1.5
@@ -38,7 +38,9 @@ class FinLoRAPlugin(BasePlugin):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self.job = Job.read()
-        self.rank = int(os.environ.get("RANK", "0"))
+        # The first process of each machine reports to the FinLoRA of that machine.
+        self.reports = os.environ.get("LOCAL_RANK", "0") == "0"
+        self.disks_apart = False
         self.on_cpu = self.job.device == "cpu"
         end_with(self.job.launcher)
 
@@ -62,7 +64,8 @@ class FinLoRAPlugin(BasePlugin):  # type: ignore[misc]
         cfg.special_tokens = DictDefault({"pad_token": pad})
         if not rows.validation:
             cfg.val_set_size, cfg.eval_strategy = 0.0, "no"
-        if self.rank == 0:
+        self._agree(digest(prompt.record(tokenizer)), cfg.resume_from_checkpoint)
+        if self.reports:
             self.job.emit("rows", report=rows.report, prompt=prompt.record(tokenizer), pad=pad)
         train = Dataset.from_list(rows.train)
         steps = calculate_total_num_steps(cfg, train)
@@ -71,6 +74,16 @@ class FinLoRAPlugin(BasePlugin):  # type: ignore[misc]
             eval_dataset=Dataset.from_list(rows.validation) if rows.validation else None,
             total_num_steps=min(steps, cfg.max_steps) if cfg.max_steps else steps,
         )
+
+    def _agree(self, prompt: str, resume: str | None) -> None:
+        """Stop every machine before the first step unless all are about to train the same."""
+        if self.job.machines == 1:
+            return
+        machines.meet(self.on_cpu and self.job.asked.zero_stage is None)
+        terms = {**self.job.terms, "prompt": prompt, agreement.PART: machines.holds_part(resume)}
+        difference = agreement.differences(machines.gather({"machine": self.job.machine, "terms": terms}))
+        if difference:
+            raise self.refuse(difference)
 
     def _rows(self, cfg: Any, tokenizer: Any) -> Any:
         path = Path(self.job.dataset)
@@ -121,11 +134,13 @@ class FinLoRAPlugin(BasePlugin):  # type: ignore[misc]
             raise self.refuse("what was built is not what the run asks for: " + "; ".join(faults))
         if self.on_cpu:
             cpu_patches.keep_gradients(model)
-        if self.rank == 0:
+        if self.reports:
             self.job.emit("built", facts=built)
 
     def add_callbacks_post_trainer(self, cfg: Any, trainer: Any) -> list[TrainerCallback]:
-        """Report progress and watch the loss."""
+        """Report progress and watch the loss; settle which machines write checkpoints, and where."""
+        if self.job.machines > 1:
+            self.disks_apart = machines.share_checkpoints(self.job, cfg, trainer)
         return [Reporter(self, trainer)]
 
 
@@ -140,7 +155,7 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
         self.started = 0.0
 
     def _emit(self, event: str, **values: Any) -> None:
-        if self.plugin.rank == 0:
+        if self.plugin.reports:
             self.job.emit(event, **values)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -164,6 +179,8 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
             total=state.max_steps,
             seconds=self.job.seconds,
             threads=torch.get_num_threads(),
+            # Whether this machine keeps checkpoints of its own, or machine 0's disk is also its.
+            own_disk=args.should_save,
             devices=[torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
         )
 
@@ -207,9 +224,11 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.barrier()
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        if self.plugin.rank == 0:
+        if self.plugin.disks_apart:
+            machines.complete_checkpoint(folder, args.should_save)
+        if args.should_save:
             mark_complete(folder, state.global_step, state.max_steps)
-            self._emit("checkpoint", step=state.global_step)
+        self._emit("checkpoint", step=state.global_step)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Report the end of the steps; saving follows."""

@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,10 @@ class Job:
         step: optimiser steps that were done before this start.
         seconds: how long they took.
         asked: what must be built.
+        machine: rank of this machine among those that train together.
+        machines: how many those are.
+        terms: what they must have in common, by name (see `agreement`).
+        state: what the checkpoints of this training will depend on (see `checkpoints`).
     """
 
     run: str
@@ -65,6 +69,10 @@ class Job:
     step: int
     seconds: float
     asked: Asked
+    machine: int = 0
+    machines: int = 1
+    terms: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, str] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         """Write the job where the training process will read it."""

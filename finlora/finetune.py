@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from finlora import adapters, checkpoints, data, launch, manifest, models, resume
+from finlora import adapters, agreement, checkpoints, data, launch, manifest, models, resume
 from finlora.config import ConfigFile
 from finlora.errors import LaunchError, UsageError
 from finlora.events import Asked, Job
 from finlora.files import sha256, write_atomic
-from finlora.training_plan import Options, Plan, check_machine, plan, seen_from
+from finlora.machine_checks import check_machine
+from finlora.training_plan import Options, Plan, plan, seen_from
 
 Say = Callable[[str], None]
 OnEvent = Callable[[dict[str, Any]], None]
@@ -22,10 +23,24 @@ OnEvent = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class FinetuneResult:
-    """A published adapter: its folder and its manifest."""
+    """A training that ended well.
+
+    Args:
+        folder: the published adapter; where nothing is published here, this machine's log and events.
+        manifest: how it was trained.
+        machine: which of the machines this is; machine 0 publishes.
+        machines: how many trained together.
+    """
 
     folder: Path
     manifest: dict[str, Any]
+    machine: int = 0
+    machines: int = 1
+
+    @property
+    def published(self) -> bool:
+        """Whether the adapter lies on this machine's shelf."""
+        return self.machine == 0
 
 
 def run(file: ConfigFile, name: str, options: Options, say: Say, on_event: OnEvent) -> FinetuneResult:
@@ -46,7 +61,8 @@ def run(file: ConfigFile, name: str, options: Options, say: Say, on_event: OnEve
     """
     made = plan(file, name, options)
     check_machine(made)
-    adapters.mend(made.adapter)
+    if made.cluster.rank == 0:
+        adapters.mend(made.adapter)
     if made.adapter.exists() and not options.overwrite:
         raise UsageError(
             f"{made.adapter} exists already; replace it with --overwrite, or name the new one with --as"
@@ -57,7 +73,7 @@ def run(file: ConfigFile, name: str, options: Options, say: Say, on_event: OnEve
     base = models.resolve(made.run.base_model, file.path.resolve().parent, offline=options.offline, say=say)
     targets = models.target_modules(base.folder, made.run.lora_target_modules)
     made = replace(made, machine=replace(made.machine, base=str(base.folder), target_modules=targets))
-    with _alone(made.folder):
+    with _alone(made.own_folder, made.name):
         start = resume.find(made, base, digest, options.fresh, say)
         return _train(start, base, digest, options, say, on_event)
 
@@ -66,15 +82,20 @@ def _train(
     start: resume.Start, base: models.BaseModel, digest: str, options: Options, say: Say, on_event: OnEvent
 ) -> FinetuneResult:
     made = start.plan
-    log, events = made.folder / "train.log", made.folder / "events.jsonl"
-    write_atomic(made.folder / "axolotl.yml", made.yaml())
-    _job(start, digest, events, options).write(made.folder / "job.json")
+    log, events = made.own_folder / "train.log", made.own_folder / "events.jsonl"
+    write_atomic(made.own_folder / "axolotl.yml", made.yaml())
+    _job(start, base, digest, events, options).write(made.own_folder / "job.json")
     history = manifest.History()
     dtype = "bfloat16" if made.machine.bf16 else "float32"
     say(
         f"training on {made.machine.processes} × {made.machine.device} in {dtype}, "
         f"effective batch {made.effective_batch}; log: {log}"
     )
+    if (cluster := made.cluster).machines > 1:
+        say(
+            f"this is machine {cluster.rank} of {cluster.machines}; they meet at "
+            f"{cluster.address}:{cluster.port}, and start once all have come"
+        )
 
     def take(event: dict[str, Any]) -> None:
         history.add(event)
@@ -87,13 +108,41 @@ def _train(
     except LaunchError as error:
         found = checkpoints.newest(made.folder / "trained")
         step = f"\nThe same command goes on from step {found.step}." if found.folder else ""
+        if made.cluster.machines > 1:
+            step += "\nAll machines end together: where this one names no cause, see the others' logs."
         raise LaunchError(f"{error}{step}", error.exit_code) from None
     history.prove(log)
     return _publish(made, base, digest, history)
 
 
-def _job(start: resume.Start, digest: str, events: Path, options: Options) -> Job:
+def _publish(made: Plan, base: models.BaseModel, digest: str, history: manifest.History) -> FinetuneResult:
+    """Publish the adapter, if this is machine 0, and remove what training no longer needs."""
+    content = _manifest(made, base, digest, history)
+    if made.cluster.rank > 0:
+        _tidy(made, history)
+        return FinetuneResult(made.own_folder, content, made.cluster.rank, made.cluster.machines)
+    adapter = adapters.publish(
+        made.folder / "trained", made.adapter, content, manifest.without_folder(base.name)
+    )
+    # What other machines still hold open on a shared disk can stay behind.
+    shutil.rmtree(made.folder / "trained", ignore_errors=True)
+    (made.folder / "state.json").unlink(missing_ok=True)
+    return FinetuneResult(
+        adapter.folder, {"schema": adapters.SCHEMA, **content}, machines=made.cluster.machines
+    )
+
+
+def _tidy(made: Plan, history: manifest.History) -> None:
+    """Remove what a machine that publishes nothing has saved; checkpoints only from a disk of its own."""
+    shutil.rmtree(made.own_folder / "trained", ignore_errors=True)
+    if history.start["own_disk"]:
+        shutil.rmtree(made.folder / "trained", ignore_errors=True)
+        (made.folder / "state.json").unlink(missing_ok=True)
+
+
+def _job(start: resume.Start, base: models.BaseModel, digest: str, events: Path, options: Options) -> Job:
     made = start.plan
+    deepspeed = made.machine.deepspeed
     asked = Asked(
         quant_bits=made.run.quant_bits,
         lora_r=made.run.lora_r,
@@ -116,22 +165,22 @@ def _job(start: resume.Start, digest: str, events: Path, options: Options) -> Jo
         step=start.step,
         seconds=start.seconds,
         asked=asked,
+        machine=made.cluster.rank,
+        machines=made.cluster.machines,
+        terms={
+            "dataset file": digest,
+            "base model": base.identity,
+            "DeepSpeed file": sha256(made.root / deepspeed) if deepspeed else None,
+            "settings": made.public(base.name).mapping(),
+            "versions": manifest.versions(),
+            agreement.STEP: start.step,
+        },
+        state=resume.ingredients(made, base, digest),
     )
 
 
-def _publish(made: Plan, base: models.BaseModel, digest: str, history: manifest.History) -> FinetuneResult:
-    name = manifest.without_folder(base.name)
-    public = replace(
-        made,
-        machine=replace(
-            made.machine,
-            base=name,
-            resume=None,
-            deepspeed=made.machine.deepspeed and manifest.without_folder(made.machine.deepspeed),
-        ),
-        dataset=made.dataset if made.dataset.is_relative_to(made.root) else Path(made.dataset.name),
-    )
-    content = manifest.compose(
+def _manifest(made: Plan, base: models.BaseModel, digest: str, history: manifest.History) -> dict[str, Any]:
+    return manifest.compose(
         name=made.name,
         run=made.run,
         base={
@@ -140,21 +189,18 @@ def _publish(made: Plan, base: models.BaseModel, digest: str, history: manifest.
             "tokenizer_sha256": models.tokenizer_digest(base.folder),
         },
         dataset_sha256=digest,
-        yaml=public.yaml(),
+        yaml=made.public(base.name).yaml(),
         bf16=made.machine.bf16,
         processes=made.machine.processes,
+        machines=made.cluster.machines,
         effective_batch=made.effective_batch,
         cores=launch.cores(),
         history=history,
     )
-    adapter = adapters.publish(made.folder / "trained", made.adapter, content, name)
-    shutil.rmtree(made.folder / "trained")
-    (made.folder / "state.json").unlink(missing_ok=True)
-    return FinetuneResult(adapter.folder, {"schema": adapters.SCHEMA, **content})
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _alone(folder: Path, name: str) -> Iterator[None]:
     """Hold a run folder for this process; a second training of the run is refused.
 
     Raises:
@@ -167,7 +213,7 @@ def _alone(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             lock.seek(0)
             raise UsageError(
-                f"'{folder.name}' is being trained already, by process {lock.read() or 'unknown'}; "
+                f"'{name}' is being trained already, by process {lock.read() or 'unknown'}; "
                 "wait for it, or end it"
             ) from None
         lock.truncate(0)

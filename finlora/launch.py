@@ -12,43 +12,15 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
+from finlora import causes
 from finlora.errors import FinLoRAError, LaunchError
 from finlora.events import JOB_VARIABLE, EventReader
 from finlora.privacy import OFFLINE, QUIET
+from finlora.rendezvous import Cluster, interface
 
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 15.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-# Pattern in the child's log, what it means, what costs least to change.
-_CAUSES = (
-    (
-        r"CUDA out of memory|OutOfMemoryError",
-        "the GPU's memory is full",
-        "halve batch_size and double gradient_accumulation_steps (same result), or lower sequence_len",
-    ),
-    (r"No space left on device", "the disk is full", "free some space; what was trained before is untouched"),
-    (
-        r"No CUDA GPUs are available|Found no NVIDIA driver|CUDA driver version is insufficient",
-        "no usable GPU",
-        "see what this machine can run: finlora doctor",
-    ),
-    (
-        r"No module named '?(axolotl|accelerate|deepspeed|bitsandbytes)",
-        "the training packages are not installed",
-        "pip install 'finlora[train]'",
-    ),
-    (
-        r"[Aa]ddress already in use",
-        "the port of the training processes is taken",
-        "end the other training first",
-    ),
-    (
-        r"DefaultCPUAllocator: can't allocate memory|MemoryError",
-        "the memory is full",
-        "lower batch_size or sequence_len",
-    ),
-)
 
 
 def visible_gpus() -> int:
@@ -75,38 +47,60 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def command(yaml: str, device: str, processes: int, deepspeed: str | None) -> list[str]:
-    """Return the training command.
+def command(
+    yaml: str, device: str, processes: int, deepspeed: str | None, cluster: Cluster | None = None
+) -> list[str]:
+    """Return the training command of one machine.
 
-    One process skips `axolotl train` and `accelerate launch`, whose own start takes longer than
-    the work they'd do.
+    One process in all skips `axolotl train` and `accelerate launch`, whose own start takes longer
+    than the work they'd do.
 
     Args:
         yaml: Axolotl's configuration file.
         device: `cuda` or `cpu`.
-        processes: training processes on this machine.
+        processes: training processes over all machines.
         deepspeed: DeepSpeed configuration file, for several processes.
+        cluster: the machines; None is one.
     """
+    cluster = cluster or Cluster()
     module = ["-m", "axolotl.cli.train", yaml]
     if processes == 1:
         return [sys.executable, *module]
+    if cluster.launcher == "torchrun":
+        return [sys.executable, "-m", "torch.distributed.run", *_torchrun(processes, cluster), *module]
     launcher = [sys.executable, "-m", "accelerate.commands.launch"]
-    launcher += ["--num_processes", str(processes), "--num_machines", "1", "--mixed_precision", "no"]
-    launcher += ["--dynamo_backend", "no", "--main_process_port", "0"]
+    launcher += ["--num_processes", str(processes), "--num_machines", str(cluster.machines)]
+    launcher += ["--mixed_precision", "no", "--dynamo_backend", "no"]
+    if cluster.machines > 1:
+        launcher += ["--machine_rank", str(cluster.rank), "--main_process_ip", str(cluster.address)]
+        launcher += ["--main_process_port", str(cluster.port)]
+    else:
+        launcher += ["--main_process_port", "0"]
     if deepspeed is not None:
         launcher += ["--use_deepspeed", "--deepspeed_config_file", deepspeed]
+        # Else accelerate would start the other machines itself, over ssh.
+        launcher += ["--deepspeed_multinode_launcher", "standard"] if cluster.machines > 1 else []
     else:
         launcher += ["--cpu"] if device == "cpu" else ["--multi_gpu"]
     return [*launcher, *module]
 
 
-def environment(job: Path, device: str, processes: int) -> dict[str, str]:
+def _torchrun(processes: int, cluster: Cluster) -> list[str]:
+    here = ["--nproc_per_node", str(processes // cluster.machines)]
+    if cluster.machines == 1:
+        return ["--standalone", *here]
+    where = ["--node_rank", str(cluster.rank), "--master_addr", str(cluster.address)]
+    return ["--nnodes", str(cluster.machines), *where, "--master_port", str(cluster.port), *here]
+
+
+def environment(job: Path, device: str, processes: int, cluster: Cluster | None = None) -> dict[str, str]:
     """Return what training adds to the environment: threads, privacy, offline, the job.
 
     Args:
         job: the job file.
         device: `cuda` or `cpu`.
         processes: training processes on this machine, which share its cores.
+        cluster: the machines; None is one.
     """
     settings = {
         **QUIET,
@@ -123,6 +117,9 @@ def environment(job: Path, device: str, processes: int) -> dict[str, str]:
     }
     if device == "cpu":
         settings |= {"CUDA_VISIBLE_DEVICES": "", "DS_ACCELERATOR": "cpu"}
+        if cluster and cluster.address and (found := interface(cluster.address)):
+            # gloo would take the address that the machine's own name stands for: often a loopback.
+            settings |= {"GLOO_SOCKET_IFNAME": os.environ.get("GLOO_SOCKET_IFNAME", found)}
     return settings
 
 
@@ -194,7 +191,7 @@ def train(
         name = signal.Signals(signals.received).name
         raise LaunchError(f"interrupted ({name}); no process is left behind", 128 + signals.received)
     if child.returncode != 0 or errors:
-        raise LaunchError(*_explain(child.returncode, errors, log, start))
+        raise LaunchError(*causes.explain(child.returncode, errors, log, start))
 
 
 def _start(argv: Sequence[str], cwd: Path, env: Mapping[str, str], output: Any) -> "subprocess.Popen[bytes]":
@@ -242,23 +239,6 @@ def _runs(group: int) -> bool:
             if int(of_group) == group and state not in (b"Z", b"X"):
                 return True
     return False
-
-
-def _explain(code: int, errors: list[str], log: Path, start: int) -> tuple[str, int]:
-    exit_code = 128 - code if code < 0 else {0: 1, 2: 1}.get(code, code)
-    if errors:
-        return f"{errors[0]}\nThe whole log: {log}", exit_code
-    # A resumed training's log begins with what the one before it died of.
-    text = log.read_bytes()[start:].decode(errors="replace")
-    for pattern, cause, step in _CAUSES:
-        if re.search(pattern, text):
-            return f"training failed: {cause}.\nWhat to do: {step}\nThe whole log: {log}", exit_code
-    if code == -signal.SIGKILL:
-        cause = "the training process was killed from outside (often: the machine's memory is full)"
-        return f"{cause}.\nWhat to do: lower batch_size or sequence_len\nThe whole log: {log}", exit_code
-    last = [line for line in text.splitlines() if re.match(r"\S*(Error|Exception)\b", line)]
-    cause = last[-1][:300] if last else f"exit code {code}"
-    return f"training failed: {cause}\nThe whole log: {log}", exit_code
 
 
 def run_tool(argv: Sequence[str], env: Mapping[str, str] | None = None) -> str:

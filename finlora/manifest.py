@@ -89,6 +89,7 @@ def compose(
     yaml: str,
     bf16: bool,
     processes: int,
+    machines: int,
     effective_batch: int,
     cores: int,
     history: History,
@@ -103,6 +104,7 @@ def compose(
         yaml: what Axolotl trained from, without paths of this machine.
         bf16: whether it computed in bfloat16.
         processes: training processes.
+        machines: machines they ran on.
         effective_batch: rows of an optimiser step over all processes.
         cores: CPU cores in use.
         history: the training's events.
@@ -123,6 +125,7 @@ def compose(
         "engine": {"class": history.start["engine"], "zero_stage": history.start["zero_stage"]},
         "dtype": "bfloat16" if bf16 else "float32",
         "processes": processes,
+        "machines": machines,
         "effective_batch": effective_batch,
         "steps": history.end["step"],
         "seconds": round(history.end["seconds"], 1),

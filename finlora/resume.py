@@ -44,14 +44,13 @@ def find(made: Plan, base: models.BaseModel, digest: str, fresh: bool, say: Call
     Raises:
         UsageError: an earlier training left a checkpoint, but it was another training. Nothing is lost.
     """
-    now = _ingredients(made, base, digest)
+    now = ingredients(made, base, digest)
     found = checkpoints.newest(made.folder / "trained")
     if not fresh:
         for name in found.torn:
             say(f"{name} is not complete and is passed over")
     if fresh or found.folder is None:
-        _clear(made.folder)
-        write_json(made.folder / "state.json", now)
+        _begin(made, now)
         return Start(made)
     if differing := _differences(checkpoints.read_state(made.folder / "state.json"), now):
         shown = differing[:_SHOWN] + ["…"] * (len(differing) > _SHOWN)
@@ -61,20 +60,20 @@ def find(made: Plan, base: models.BaseModel, digest: str, fresh: bool, say: Call
             "Put that back to go on, or leave those steps behind and start anew with --fresh"
         )
     say(f"resuming at step {found.step} of {found.total}")
-    seconds = _keep_events(made.folder / "events.jsonl", found.step)
+    seconds = _keep_events(made.own_folder / "events.jsonl", found.step)
     machine = replace(made.machine, resume=seen_from(made.root, found.folder))
     return Start(replace(made, machine=machine), found.step, seconds)
 
 
-def _ingredients(made: Plan, base: models.BaseModel, digest: str) -> dict[str, Any]:
-    """Return everything a training's result depends on. The base model counts by what it is, not where."""
-    settings = {key: value for key, value in made.mapping().items() if key != "base_model"}
+def ingredients(made: Plan, base: models.BaseModel, digest: str) -> dict[str, Any]:
+    """Return everything a training's result depends on; arguments as in `find`."""
     return {
-        "settings": settings,
+        "settings": made.public(base.name).mapping(),
         "dataset": digest,
         "base model": base.identity,
         "prompt style": made.run.prompt_style,
         "processes": made.machine.processes,
+        "machines": made.cluster.machines,
         "versions": manifest.versions(),
     }
 
@@ -97,10 +96,14 @@ def _show(value: Any) -> str:
     return text if len(text) <= 40 else text[:12] + "…" + text[-12:]
 
 
-def _clear(folder: Path) -> None:
-    shutil.rmtree(folder / "trained", ignore_errors=True)
+def _begin(made: Plan, now: Mapping[str, Any]) -> None:
+    """Forget what an earlier training left, and write down what this one is."""
     for name in ("events.jsonl", "train.log"):
-        (folder / name).unlink(missing_ok=True)
+        (made.own_folder / name).unlink(missing_ok=True)
+    if made.cluster.rank == 0:
+        # Another machine's disk may be this one too; where it is not, the plugin does this there.
+        shutil.rmtree(made.folder / "trained", ignore_errors=True)
+        write_json(made.folder / "state.json", now)
 
 
 def _keep_events(events: Path, step: int) -> float:

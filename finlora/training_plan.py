@@ -1,18 +1,21 @@
 """What a training will be: a run, the command line's options and this machine, checked together."""
 
 import shlex
-import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from finlora import adapters, axolotl_yaml, config, deepspeed, launch, overrides
+from finlora import adapters, axolotl_yaml, config, deepspeed, launch, manifest, overrides
 from finlora.axolotl_yaml import Machine
 from finlora.config import ConfigFile, RunConfig
 from finlora.errors import ConfigError, UsageError
 from finlora.events import JOB_VARIABLE
+from finlora.rendezvous import Cluster
+
+NOTE = f"# {JOB_VARIABLE} names a file that `finlora finetune` writes when it starts."
+"""Stands above a printed training command, which can't be run alone."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,8 @@ class Options:
     """What the command line adds to a run.
 
     Args:
-        processes: training processes; None takes the visible GPUs, or 1 on a CPU.
+        processes: training processes over all machines; None takes the visible GPUs, or 1 on a CPU, for
+            each machine.
         deepspeed: `none`, a shipped name or a file; None takes the run's.
         max_steps: stop after so many optimiser steps.
         overrides: run keys with other values.
@@ -29,6 +33,7 @@ class Options:
         fresh: forget what an earlier training of this run left.
         allow_dropped_rows: accept that more than 1% of the rows are too long.
         offline: never use the network.
+        cluster: the machines that train together.
     """
 
     processes: int | None = None
@@ -40,6 +45,7 @@ class Options:
     fresh: bool = False
     allow_dropped_rows: bool = False
     offline: bool = False
+    cluster: Cluster = field(default_factory=Cluster)
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,7 @@ class Plan:
         dataset: the dataset file.
         machine: what it trains on; the base model is still as the run names it.
         zero_stage: ZeRO stage asked for, or None.
+        cluster: the machines that train together, and which of them this is.
     """
 
     name: str
@@ -61,11 +68,23 @@ class Plan:
     dataset: Path
     machine: Machine
     zero_stage: int | None
+    cluster: Cluster = field(default_factory=Cluster)
 
     @property
     def folder(self) -> Path:
-        """Where YAML, log, events and checkpoints of this training lie."""
+        """Where the checkpoints of this training lie, on every machine."""
         return self.root / axolotl_yaml.OUTPUT / self.name
+
+    @property
+    def own_folder(self) -> Path:
+        """Where this machine's YAML, log, job, events and lock lie; the disk may be shared."""
+        rank = self.cluster.rank
+        return self.folder / f"machine-{rank}" if rank else self.folder
+
+    @property
+    def processes_here(self) -> int:
+        """Training processes on this machine."""
+        return self.machine.processes // self.cluster.machines
 
     @property
     def adapter(self) -> Path:
@@ -87,12 +106,25 @@ class Plan:
 
     def argv(self) -> list[str]:
         """Return the training command."""
-        file = seen_from(self.root, self.folder / "axolotl.yml")
-        return launch.command(file, self.machine.device, self.machine.processes, self.machine.deepspeed)
+        file = seen_from(self.root, self.own_folder / "axolotl.yml")
+        machine = self.machine
+        return launch.command(file, machine.device, machine.processes, machine.deepspeed, self.cluster)
 
     def environment(self) -> dict[str, str]:
         """Return what the training command adds to the environment."""
-        return launch.environment(self.folder / "job.json", self.machine.device, self.machine.processes)
+        job = self.own_folder / "job.json"
+        return launch.environment(job, self.machine.device, self.processes_here, self.cluster)
+
+    def public(self, base: str) -> "Plan":
+        """Return the plan without places of this machine, and from its beginning: equal on every machine.
+
+        Args:
+            base: the base model as the run names it.
+        """
+        strategy = self.machine.deepspeed and manifest.without_folder(self.machine.deepspeed)
+        machine = replace(self.machine, base=manifest.without_folder(base), resume=None, deepspeed=strategy)
+        inside = self.dataset.is_relative_to(self.root)
+        return replace(self, machine=machine, dataset=self.dataset if inside else Path(self.dataset.name))
 
     def shell(self) -> str:
         """Return the training command as one would type it, from any folder."""
@@ -115,7 +147,8 @@ def plan(file: ConfigFile, name: str, options: Options) -> Plan:
     """
     run = _chosen_run(file, name, options)
     device = "cuda" if launch.visible_gpus() else "cpu"
-    processes = options.processes or launch.visible_gpus() or 1
+    cluster = options.cluster
+    processes = options.processes or (launch.visible_gpus() or 1) * cluster.machines
     run = _share_batch(name, run, processes)
     _check_processes(processes, options)
     strategy = options.deepspeed or (_strategy(file, run) if processes > 1 else "none")
@@ -135,6 +168,7 @@ def plan(file: ConfigFile, name: str, options: Options) -> Plan:
         dataset=file.resolve(run.dataset_path),
         machine=machine,
         zero_stage=deepspeed.stage(ds_file) if ds_file else None,
+        cluster=cluster,
     )
 
 
@@ -186,70 +220,22 @@ def _strategy(file: ConfigFile, run: RunConfig) -> str:
 
 
 def _check_processes(processes: int, options: Options) -> None:
+    cluster = options.cluster
+    if processes % cluster.machines:
+        raise UsageError(
+            f"--num-processes {processes} counts all machines, and can't be split evenly over "
+            f"{cluster.machines}; take a multiple of {cluster.machines}"
+        )
+    if cluster.launcher and processes == 1:
+        raise UsageError(
+            f"--launcher {cluster.launcher} is for several processes, and this is one; "
+            "add --num-processes N, or leave --launcher out"
+        )
     if options.deepspeed not in (None, "none") and processes == 1:
         raise UsageError(
             f"--deepspeed {options.deepspeed} is for several processes, and this is one; "
             "add --num-processes N, or leave --deepspeed out"
         )
-
-
-def check_machine(made: Plan) -> None:
-    """Check that this machine can train a plan at all.
-
-    Raises:
-        UsageError: what it can't do, and what to do instead.
-    """
-    run, processes = made.run, made.machine.processes
-    _check_stage(made)
-    if made.machine.device == "cuda":
-        if processes > launch.visible_gpus():
-            raise UsageError(
-                f"--num-processes {processes}: only {launch.visible_gpus()} GPUs are visible here; "
-                "each process needs one of its own"
-            )
-        return
-    if run.quant_bits == 8 and run.peft_use_dora:
-        raise UsageError(
-            "8-bit with DoRA does not train on a CPU (bitsandbytes has no gradient for it there).\n"
-            "Use a GPU, or try it in 16 bits: --set quant_bits=16 --as NEWNAME"
-        )
-    if run.dtype == "bfloat16" and (processes > 1 or run.quant_bits != 16):
-        raise UsageError(
-            "on a CPU, several processes and quantised bases compute in float32; set dtype to auto or float32"
-        )
-    if processes > 1 and not any(map(shutil.which, ("c++", "g++", "clang++"))):
-        raise UsageError(
-            "several processes on a CPU need a C++ compiler (DeepSpeed builds a small library).\n"
-            "On Debian: apt install g++"
-        )
-
-
-def _check_stage(made: Plan) -> None:
-    """Refuse what ZeRO-3 can't do: each refusal was tried, with PEFT 0.20 and DeepSpeed 0.18.9."""
-    run = made.run
-    if made.zero_stage != 3:
-        return
-    if run.peft_use_dora:
-        why = "DoRA needs whole weights where ZeRO-3 has only a part of each on a device"
-    elif run.quant_bits == 8:
-        why = "ZeRO-3 can't gather 8-bit weights, whose parts are of several number types"
-    elif run.quant_bits == 4 and made.machine.device == "cpu":
-        why = "on a CPU ZeRO-3 can't gather 4-bit weights, which are stored as bfloat16 beside float32"
-    else:
-        return
-    raise UsageError(f"{why}.\nTake --deepspeed zero1 or zero2: a LoRA's gradients and optimiser are small")
-
-
-def obstacles(made: Plan) -> list[str]:
-    """Return why a plan could not start on this machine now; empty when nothing known stands in its way."""
-    found = []
-    try:
-        check_machine(made)
-    except UsageError as error:
-        found.append(str(error))
-    if not made.dataset.is_file():
-        found.append(f"{made.dataset}: no such dataset file")
-    return found
 
 
 def _computes_in_bf16(run: RunConfig, device: str, processes: int) -> bool:
@@ -262,5 +248,4 @@ def _computes_in_bf16(run: RunConfig, device: str, processes: int) -> bool:
 
 def dry_run(made: Plan) -> str:
     """Return what a training would run: the YAML and the exact command."""
-    note = f"# {JOB_VARIABLE} names a file that `finlora finetune` writes when it starts."
-    return f"{made.yaml()}\n{note}\n{made.shell()}\n"
+    return f"{made.yaml()}\n{NOTE}\n{made.shell()}\n"

@@ -148,6 +148,7 @@ def trained_manifest(name: str, settings: Mapping[str, Any] | None = None, **fac
         yaml="",
         bf16=False,
         processes=1,
+        machines=1,
         effective_batch=run.batch_size * run.gradient_accumulation_steps,
         cores=2,
         history=history,

@@ -11,7 +11,7 @@ import pytest
 
 from finlora import __version__, config, privacy
 from finlora.cli import cli
-from tests import readme_parts
+from tests import cluster_parts, readme_parts
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -81,6 +81,16 @@ def test_the_generated_parts_of_a_page_are_current(page, request):
     for part in readme_parts.PARTS[page]:
         assert TEXTS[page].count(f"<!-- {part}:begin -->\n") == 1
         assert TEXTS[page].count(f"<!-- {part}:end -->") == 1
+
+
+def test_what_the_page_on_several_machines_shows_is_what_is_printed(request):
+    page = ROOT / "docs" / "clusters.md"
+    if request.config.getoption("--update-golden"):
+        page.write_text(cluster_parts.filled(page.read_text(encoding="utf-8")), encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
+    assert text == cluster_parts.filled(text)
+    for part in cluster_parts.parts():
+        assert text.count(f"<!-- {part}:begin -->\n") == text.count(f"<!-- {part}:end -->") == 1
 
 
 @pytest.mark.parametrize("name", LEAVES)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from finlora import launch
+from finlora import causes, launch
 from finlora.errors import FinLoRAError, LaunchError
 
 # What a training may do. The first event carries the process id, which is also that of its group.
@@ -158,7 +158,7 @@ CAUSES = {
 
 
 def test_every_known_cause_is_tried():
-    assert len(CAUSES) == len(launch._CAUSES)
+    assert len(CAUSES) == len(causes.CAUSES)
 
 
 @pytest.mark.parametrize("line", CAUSES)
@@ -179,6 +179,17 @@ def test_out_of_memory_says_how_to_keep_the_result(folder):
 def test_another_fault_is_told_by_its_last_exception(folder):
     text = "KeyError: 'first'\n  more\nsome.module.OddError: second\nnoise"
     assert str(failure(folder, "say", text, 1)).startswith("training failed: some.module.OddError: second\n")
+
+
+PEER = "RuntimeError: [/x/pair.cc:553] Connection closed by peer [10.0.0.2]:7. Check the logs"
+CHILD_FAILED = "torch.distributed.elastic.multiprocessing.errors.ChildFailedError:"
+
+
+def test_of_several_processes_the_one_that_failed_first_is_told(folder):
+    lines = ["[rank1]: ValueError: odd", f"[rank0]: {PEER}", CHILD_FAILED]
+    assert str(failure(folder, "say", "\n".join(lines), 1)).startswith("training failed: ValueError: odd\n")
+    assert str(failure(folder, "say", "\n".join(lines[1:]), 1)).startswith(f"training failed: {PEER}\n")
+    assert str(failure(folder, "say", lines[2], 1)).startswith(f"training failed: {CHILD_FAILED}\n")
 
 
 def test_what_an_earlier_training_died_of_is_no_cause(folder):

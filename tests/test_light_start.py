@@ -93,6 +93,7 @@ def test_light_commands_load_nothing_heavy(project):
         ["render", "first_run"],
         ["finetune", "first_run", "--dry-run"],
         ["finetune", "second_run", "--dry-run", "--num-processes", "2"],
+        ["finetune", "first_run", "--dry-run", "--num-processes", "2", "--launcher", "slurm"],
         ["fetch-deepspeed"],
         ["data", "build", "sentiment_sample"],
         ["data", "build", "formula_built"],
@@ -103,7 +104,7 @@ def test_light_commands_load_nothing_heavy(project):
     for name in ("one", "two"):
         shelve(project, name)
     codes, loaded = loaded_by(argvs, project.root)
-    assert codes == [0] * 15
+    assert codes == [0] * 16
     assert {words: found for words, modules in loaded.items() if (found := modules & set(HEAVY))} == {}
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from finlora import launch, training_plan
+from finlora import launch, machine_checks, training_plan
 from finlora.config import check_run
 from finlora.errors import ConfigError, DeepSpeedError, UsageError
-from finlora.training_plan import Options, check_machine, dry_run, plan, seen_from
+from finlora.machine_checks import check_machine
+from finlora.training_plan import Options, dry_run, plan, seen_from
 from tests.conftest import RUN
 
 
@@ -278,9 +279,9 @@ def test_a_dry_run_is_the_yaml_and_a_command_a_shell_can_take(project, monkeypat
 
 def test_a_dry_run_says_what_stands_in_the_way_of_a_start(project):
     made = planned(project, Options())
-    assert training_plan.obstacles(made) == []
+    assert machine_checks.obstacles(made) == []
     project.dataset.unlink()
-    found = training_plan.obstacles(made)
+    found = machine_checks.obstacles(made)
     assert found == [f"{project.dataset}: no such dataset file"]
 
 

@@ -31,6 +31,26 @@ def with_offline(command: F) -> F:
     return click.option("--offline", is_flag=True, help="Never use the network.")(command)
 
 
+def with_cluster(command: F) -> F:
+    """Add the options that say which machines train together, and what starts their processes."""
+    options = [
+        click.option("--num-machines", type=click.IntRange(1), help="Machines that train together."),
+        click.option("--machine-rank", type=click.IntRange(0), help="Which of them this is; 0 publishes."),
+        click.option("--main-process-ip", metavar="HOST", help="Name or address of machine 0."),
+        click.option(
+            "--main-process-port", type=click.IntRange(1, 65535), help="Port of machine 0; default: 29500."
+        ),
+        click.option(
+            "--launcher",
+            type=click.Choice(["accelerate", "torchrun", "slurm", "ray"]),
+            help="What starts several processes (default: accelerate); slurm and ray with --dry-run.",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def with_opening(command: F) -> F:
     """Add the options that say what is to answer."""
     options = [

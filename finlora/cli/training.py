@@ -9,6 +9,7 @@ from finlora.cli.shared import (
     load_config,
     print_json,
     warn_of_others,
+    with_cluster,
     with_config,
     with_json,
     with_offline,
@@ -23,8 +24,9 @@ from finlora.errors import UsageError
 @click.option(
     "--num-processes",
     type=click.IntRange(1),
-    help="Training processes; default: the visible GPUs, 1 on a CPU.",
+    help="Training processes over all machines; default: the visible GPUs (1 on a CPU) of each.",
 )
+@with_cluster
 @click.option(
     "--deepspeed", metavar="CHOICE", help="zero1, zero2, zero3, … (finlora fetch-deepspeed), a file, or none."
 )
@@ -51,6 +53,11 @@ def finetune(
     overrides: tuple[str, ...],
     as_json: bool,
     num_processes: int | None,
+    num_machines: int | None,
+    machine_rank: int | None,
+    main_process_ip: str | None,
+    main_process_port: int | None,
+    launcher: str | None,
     **given: Any,
 ) -> None:
     """Train the run NAME and publish its adapter.
@@ -59,28 +66,38 @@ def finetune(
     Example:
       finlora finetune sentiment_smollm2_135m_fp16_r8
       finlora finetune formula_llama_3_1_8b_8bits_r8 --num-processes 4
+      finlora finetune formula_llama_3_1_8b_8bits_r8 --num-machines 2 --machine-rank 0 --main-process-ip node0
       finlora finetune formula_llama_3_1_8b_8bits_r8 --set learning_rate=0.0002 --as formula_lr2
     """
-    from finlora import display, finetune, training_plan
+    from finlora import clusters, display, finetune, rendezvous, training_plan
     from finlora.overrides import parse_overrides
 
     file = load_config(config)
     warn_of_others(file, name)
+    cluster = rendezvous.cluster(
+        num_machines, machine_rank, main_process_ip, main_process_port, launcher, dry_run
+    )
     options = training_plan.Options(
-        processes=num_processes, overrides=parse_overrides(list(overrides)), **given
+        processes=num_processes, cluster=cluster, overrides=parse_overrides(list(overrides)), **given
     )
     if dry_run and as_json:
         raise UsageError("--dry-run prints YAML and a command, not JSON; leave --json out")
     if dry_run:
-        plan = training_plan.plan(file, name, options)
-        click.echo(training_plan.dry_run(plan), nl=False)
-        for obstacle in training_plan.obstacles(plan):
+        click.echo(clusters.dry_run(file, name, options, every_machine=machine_rank is None), nl=False)
+        for obstacle in clusters.obstacles(file, name, options):
             click.echo(f"would not start here: {obstacle}", err=True)
         return
     with display.Training() as training:
         result = finetune.run(file, name, options, training.line, training.show)
     if as_json:
-        print_json({"adapter": str(result.folder), "manifest": result.manifest})
+        published = str(result.folder) if result.published else None
+        print_json({"adapter": published, "machine": result.machine, "manifest": result.manifest})
+        return
+    if not result.published:
+        click.echo(
+            f"trained as machine {result.machine} of {result.machines}; machine 0 publishes the adapter",
+            err=True,
+        )
         return
     losses = result.manifest["losses"]["train"]
     click.echo(f"adapter: {result.folder}")
