@@ -58,7 +58,7 @@ def run(file: ConfigFile, name: str, options: Options, say: Say, on_event: OnEve
     base = models.resolve(made.run.base_model, file.path.resolve().parent, offline=options.offline, say=say)
     targets = models.target_modules(base.folder, made.run.lora_target_modules)
     made = replace(made, machine=replace(made.machine, base=str(base.folder), target_modules=targets))
-    with _alone(made.folder):
+    with alone(made.folder):
         resuming = _resume(made, base, digest, say)
         return _train(resuming, base, digest, options, say, on_event)
 
@@ -186,7 +186,7 @@ def _keep_events(events: Path, step: int) -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """Hold a run folder for this process; a second training of the run is refused.
 
     Raises:

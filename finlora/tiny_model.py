@@ -36,6 +36,12 @@ _COUNTS = {"num_local_experts": 4, "num_experts_per_tok": 2}
 # Phi's long positions: one factor for each pair of rotated columns, so the lists shrink with the head.
 _FACTOR_LISTS = ("short_factor", "long_factor")
 
+CHATML = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+CHATML_TOKENS = {"bos_token": "<|im_start|>", "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
+
 
 @dataclass(frozen=True)
 class TinyModel:
@@ -202,7 +208,7 @@ def byte_level_tokenizer(
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
+    trainer = trainers.BpeTrainer(  # type: ignore[no-untyped-call]
         vocab_size=vocabulary,
         special_tokens=[AddedToken(token, special=True, normalized=False) for token in specials],
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),

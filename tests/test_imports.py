@@ -30,7 +30,14 @@ SAME_FLOOR = {
     # Training: what it will be, what came of it.
     ("finetune", "training_plan"),
     ("finetune", "manifest"),
+    # A rehearsal is a training in small, and an answer.
+    ("rehearse", "finetune"),
+    ("rehearse", "training_plan"),
+    ("rehearse", "answering"),
+    ("rehearse", "stand_ins"),
+    ("rehearse", "rehearsal_words"),
     ("prepared_rows", "data"),
+    ("model_shapes", "model_folder"),
     ("cli", "display"),
 }
 HEAVY = {

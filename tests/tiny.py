@@ -13,10 +13,6 @@ _SENTENCES = [
     "Answer: neutral. Answer: positive. Answer: negative.",
 ]
 
-_CHATML = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n"
-    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 # Prints a date and trims what it is given, as Llama 3.1's does.
 _LLAMA3 = (
     "{{ bos_token }}<|start_header_id|>system<|end_header_id|>\n\n"
@@ -28,11 +24,7 @@ _LLAMA3 = (
 
 # Per template: the template, named special tokens, and those that are merely in the vocabulary.
 _KINDS: dict[str | None, tuple[str | None, dict[str, str], list[str]]] = {
-    "chatml": (
-        _CHATML,
-        {"bos_token": "<|im_start|>", "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"},
-        [],
-    ),
+    "chatml": (tiny_model.CHATML, tiny_model.CHATML_TOKENS, []),
     "llama3": (
         _LLAMA3,
         {"bos_token": "<|begin_of_text|>", "eos_token": "<|end_of_text|>"},
