@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from finlora import (
     data,
     finetune,
     inference,
-    rehearsal_words,
+    rehearsal_report,
     stand_ins,
     tiny_model,
     training_plan,
@@ -32,6 +32,7 @@ from finlora.config import ConfigFile
 from finlora.errors import DataError, FinLoRAError, LaunchError, Problem
 from finlora.files import write_json
 from finlora.model_shapes import config_of, local_folder
+from finlora.rehearsal_report import Rehearsal, Stage
 from finlora.training_plan import Options
 
 # Begins with what no name of a run may begin with.
@@ -42,53 +43,6 @@ _ANSWER_TOKENS = 8
 
 # The event that ends each stage of a training.
 _TRAINING = {"rows": "rows", "built": "build", "start": "engine", "trained": "steps"}
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage of a rehearsal.
-
-    Args:
-        name: what was tried.
-        ok: whether it went well.
-        seconds: how long it took.
-        seen: what was seen, or what went wrong.
-    """
-
-    name: str
-    ok: bool
-    seconds: float
-    seen: str
-
-
-@dataclass(frozen=True)
-class Rehearsal:
-    """What became of a rehearsal.
-
-    Args:
-        run: its name.
-        base_model: as the run names it.
-        folder: where YAML, log and adapter of the rehearsal lie.
-        stages: in order; the last one failed unless all went well.
-        otherwise: what was done otherwise than in the run.
-        not_tried: what only the real training will show.
-    """
-
-    run: str
-    base_model: str
-    folder: Path
-    stages: tuple[Stage, ...]
-    otherwise: tuple[str, ...]
-    not_tried: tuple[str, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether every stage went well."""
-        return all(stage.ok for stage in self.stages)
-
-    def to_record(self) -> dict[str, Any]:
-        """Return the rehearsal for programs."""
-        return {"ok": self.ok, **asdict(self), "folder": str(self.folder)}
 
 
 @dataclass
@@ -203,7 +157,7 @@ class _Trial:
             (self.folder / "base" / "model.safetensors").unlink()
         except _StageFailed:
             pass
-        facts = rehearsal_words.Facts(
+        facts = rehearsal_report.Facts(
             base_model=self.made.run.base_model,
             base_here=local_folder(self.made.run.base_model, self.base_folder) is not None,
             stand_in=self.stand_in,
@@ -218,8 +172,8 @@ class _Trial:
             base_model=self.made.run.base_model,
             folder=self.folder,
             stages=tuple(self.stages.done),
-            otherwise=(*self.nearest.lines, *rehearsal_words.otherwise(facts)),
-            not_tried=(*self.nearest.not_tried, *rehearsal_words.not_tried(facts)),
+            otherwise=(*self.nearest.lines, *rehearsal_report.otherwise(facts)),
+            not_tried=(*self.nearest.not_tried, *rehearsal_report.not_tried(facts)),
         )
 
     def _make_base(self) -> None:
@@ -274,7 +228,7 @@ class _Trial:
         elif event["event"] == "rows":
             self.prepared = event["report"]
         if event["event"] in _TRAINING:
-            self.stages.note(_TRAINING[event["event"]], rehearsal_words.seen(event, self.losses))
+            self.stages.note(_TRAINING[event["event"]], rehearsal_report.seen(event, self.losses))
         self.on_event(event)
 
     def _stage_of_training(self) -> str:

@@ -106,8 +106,9 @@ def write(
             model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
         with torch.inference_mode():
             model.eval()(input_ids=torch.tensor([[0, 1, 2, 3]]))
-    except (ValueError, TypeError, LookupError, AttributeError, RuntimeError, ImportError) as error:
-        reason = str(error).strip().partition("\n")[0][:200]
+    # A config that makes no model fails in as many ways as there are architectures.
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
         raise BaseModelError(f"no tiny model of type {kind!r} can be made: {reason}") from None
     model.generation_config = GenerationConfig(eos_token_id=tokenizer.eos_token_id)
     model.save_pretrained(folder)

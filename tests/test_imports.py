@@ -35,7 +35,7 @@ SAME_FLOOR = {
     ("rehearse", "training_plan"),
     ("rehearse", "answering"),
     ("rehearse", "stand_ins"),
-    ("rehearse", "rehearsal_words"),
+    ("rehearse", "rehearsal_report"),
     ("prepared_rows", "data"),
     ("model_shapes", "model_folder"),
     ("cli", "display"),

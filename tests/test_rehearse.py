@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from finlora import config, rehearsal_words, stand_ins
+from finlora import config, rehearsal_report, stand_ins
 from finlora.config import RunConfig
 from finlora.data import Row, read_rows
 from finlora.errors import BaseModelError
@@ -103,7 +103,10 @@ def test_a_small_dataset_is_taken_whole_and_a_huge_one_from_end_to_end(monkeypat
     assert sum(len(row.context) >= 97 for row in some) >= 64
 
 
-def tokens(name, root, rows=(Row("sales rose by 5%", "up", 1),)):
+ONE_ROW = [Row("sales rose by 5%", "up", 1)]
+
+
+def tokens(name, root, rows=ONE_ROW):
     return stand_ins.tokens_for(name, root, rows, offline=True, say=lambda line: None)
 
 
@@ -123,7 +126,7 @@ def test_without_any_tokenizer_one_is_learned_from_the_rows(tmp_path, clean_envi
         "meta-llama/Llama-3.1-8B-Instruct", tmp_path, read_rows(ROOT / "data/train/formula_built_train.jsonl")
     )
     assert "byte-level" in made.stand_in
-    assert len(made.tokenizer) == 4096
+    assert 2000 < len(made.tokenizer) <= 4096
     text = "Zürich: 5% of € 1,000\n"
     assert made.tokenizer.decode(made.tokenizer(text)["input_ids"]) == text
     asked = made.tokenizer.apply_chat_template(
@@ -132,7 +135,7 @@ def test_without_any_tokenizer_one_is_learned_from_the_rows(tmp_path, clean_envi
     assert asked == "<|im_start|>user\nWhy?<|im_end|>\n<|im_start|>assistant\n"
 
 
-FACTS = rehearsal_words.Facts(
+FACTS = rehearsal_report.Facts(
     base_model="big/model",
     base_here=False,
     stand_in="SmolLM2's",
@@ -145,7 +148,7 @@ FACTS = rehearsal_words.Facts(
 
 
 def test_what_stood_in_is_said_with_what_it_makes_uncertain():
-    lines = rehearsal_words.otherwise(FACTS)
+    lines = rehearsal_report.otherwise(FACTS)
     assert len(lines) == 2
     assert "SmolLM2's in the place of those of big/model" in lines[0]
     assert "estimates: by these 3 of 90 rows would be dropped (longer than sequence_len 64)" in lines[0]
@@ -153,7 +156,7 @@ def test_what_stood_in_is_said_with_what_it_makes_uncertain():
 
 
 def test_what_was_not_tried_is_said():
-    said = "\n".join(rehearsal_words.not_tried(FACTS))
+    said = "\n".join(rehearsal_report.not_tried(FACTS))
     for part in (
         "real weights of big/model",
         "fetching",
@@ -168,10 +171,10 @@ def test_what_was_not_tried_is_said():
 
 
 def test_a_model_that_is_here_with_its_tokenizer_leaves_less_untried():
-    facts = rehearsal_words.Facts("./base", True, "", 10, 10, {}, 2, 2)
-    assert rehearsal_words.otherwise(facts) == []
-    assert len(rehearsal_words.not_tried(facts)) == 3
-    assert "fetching" not in "".join(rehearsal_words.not_tried(facts))
+    facts = rehearsal_report.Facts("./base", True, "", 10, 10, {}, 2, 2)
+    assert rehearsal_report.otherwise(facts) == []
+    assert len(rehearsal_report.not_tried(facts)) == 3
+    assert "fetching" not in "".join(rehearsal_report.not_tried(facts))
 
 
 SHAPED = {**RUN, "base_model": "meta-llama/Llama-3.1-8B-Instruct"}

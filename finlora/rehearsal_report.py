@@ -1,8 +1,56 @@
-"""What a rehearsal says: what was seen at each stage, what was done otherwise, what was not tried. Pure."""
+"""A rehearsal's record and its words: what was seen, what was done otherwise, what was not tried. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a rehearsal.
+
+    Args:
+        name: what was tried.
+        ok: whether it went well.
+        seconds: how long it took.
+        seen: what was seen, or what went wrong.
+    """
+
+    name: str
+    ok: bool
+    seconds: float
+    seen: str
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What became of a rehearsal.
+
+    Args:
+        run: its name.
+        base_model: as the run names it.
+        folder: where YAML, log and adapter of the rehearsal lie.
+        stages: in order; the last one failed unless all went well.
+        otherwise: what was done otherwise than in the run.
+        not_tried: what only the real training will show.
+    """
+
+    run: str
+    base_model: str
+    folder: Path
+    stages: tuple[Stage, ...]
+    otherwise: tuple[str, ...]
+    not_tried: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every stage went well."""
+        return all(stage.ok for stage in self.stages)
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the rehearsal for programs."""
+        return {"ok": self.ok, **asdict(self), "folder": str(self.folder)}
 
 
 @dataclass(frozen=True)
