@@ -15,6 +15,9 @@ from finlora import privacy
 from finlora.errors import BaseModelError
 
 _MOST_HEADS_A_KEY = 8
+# Where a CPU has AVX-512, bitsandbytes packs 4-bit layers whose outputs are a multiple of this, and fails
+# on others. All keys of a layer together are its smallest output.
+_OUTPUTS = 32
 # Beyond embeddings. An architecture with sizes of its own that stay large would fill the memory.
 _MOST_PARAMETERS = 50_000_000
 
@@ -146,8 +149,8 @@ def _config(shape: Mapping[str, Any], tokenizer: Any, hidden: int, layers: int, 
 def _attention(real: Any, hidden: int) -> dict[str, int]:
     """Return heads, key heads, columns a head and the hidden size that holds them.
 
-    As many heads share a key as in the real model; a share that is no power of two makes the hidden
-    state wider, since most families cut it into equal heads.
+    As many heads share a key as in the real model. Many of them make the hidden state wider, since
+    most families cut it into equal heads.
     """
     heads = real.num_attention_heads
     keys = getattr(real, "num_key_value_heads", None) or heads
@@ -159,7 +162,8 @@ def _attention(real: Any, hidden: int) -> dict[str, int]:
     # Some families (Gemma, Qwen3) have heads that are wider together than the hidden state.
     columns = real.to_dict().get("head_dim")
     wider = columns is not None and columns * heads != real.hidden_size
-    width = math.lcm(2 * hidden if wider else hidden, 2 * small["num_attention_heads"])
+    few_columns = _OUTPUTS // math.gcd(_OUTPUTS, few_keys)
+    width = math.lcm(2 * hidden if wider else hidden, small["num_attention_heads"] * few_columns)
     if columns is not None:
         small["head_dim"] = width // small["num_attention_heads"]
     return {**small, "hidden_size": hidden if wider else width}

@@ -70,8 +70,10 @@ def test_an_architecture_is_made_small_and_keeps_its_traits(name, tokenizer, tmp
     assert {trait: getattr(config, trait) for trait in traits} == traits
     assert str(model.dtype) == "torch.float32"
     assert logits(model).isfinite().all()
-    # A multiple of bitsandbytes' block, so that 4 bits multiply rightly on a CPU.
-    assert all(weight.shape[-1] % 64 == 0 for weight in model.parameters() if weight.dim() == 2)
+    # What bitsandbytes multiplies rightly in 4 bits on a CPU.
+    layers = [weight for key, weight in model.named_parameters() if "proj" in key and weight.dim() == 2]
+    assert len(layers) >= 8
+    assert all(layer.shape[0] % 32 == 0 == layer.shape[1] % 64 for layer in layers)
 
 
 def test_biases_norms_of_heads_and_fused_projections_are_those_of_the_family(tokenizer, tmp_path):

@@ -57,7 +57,7 @@ def make_tiny_base(
         seed: decides the weights.
         template: `chatml`, `llama3` (its end of turn is not the tokenizer's end token, no padding
             token, the date in it) or None.
-        hidden: size of the hidden states, a multiple of 16.
+        hidden: size of the hidden states, a multiple of 64.
         layers: number of layers.
         spread: standard deviation of the weights. Larger than usual, so that answers differ from
             prompt to prompt; a base that is to be trained wants the usual 0.02.
