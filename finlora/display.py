@@ -195,6 +195,26 @@ def _figure(kind: str, value: Any) -> str:
     return format(value, {"text": "", "count": ",", "loss": ".4f", "seconds": ",.1f"}[kind])
 
 
+def rehearsal(record: Any) -> None:
+    """Print a rehearsal: its stages, what was done otherwise, what was not tried."""
+    rows = [
+        [stage.name, "ok" if stage.ok else "failed", f"{stage.seconds:.1f}", stage.seen]
+        for stage in record.stages
+    ]
+    table(["stage", "", "seconds", "seen"], rows)
+    for title, lines in (("otherwise here", record.otherwise), ("not tried", record.not_tried)):
+        click.echo(f"\n{title}:")
+        for line in lines:
+            click.echo(f"  - {line}")
+    seconds = sum(stage.seconds for stage in record.stages)
+    say("")
+    if record.ok:
+        say(f"{record.run}: everything that can be tried here went well, in {seconds:.0f} s")
+    else:
+        say(f"{record.run}: failed at '{record.stages[-1].name}' after {seconds:.0f} s")
+    say(f"YAML, log and adapter of the rehearsal: {record.folder}")
+
+
 def checks(found: Iterable[Any]) -> list[Any]:
     """Print the doctor's checks as they come, and return them."""
     colours = {"ok": "green", "warn": "yellow", "fail": "red"}

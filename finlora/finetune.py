@@ -73,7 +73,7 @@ def run(file: ConfigFile, name: str, options: Options, say: Say, on_event: OnEve
     base = models.resolve(made.run.base_model, file.path.resolve().parent, offline=options.offline, say=say)
     targets = models.target_modules(base.folder, made.run.lora_target_modules)
     made = replace(made, machine=replace(made.machine, base=str(base.folder), target_modules=targets))
-    with _alone(made.own_folder, made.name):
+    with alone(made.own_folder, made.name):
         start = resume.find(made, base, digest, options.fresh, say)
         return _train(start, base, digest, options, say, on_event)
 
@@ -200,7 +200,7 @@ def _manifest(made: Plan, base: models.BaseModel, digest: str, history: manifest
 
 
 @contextmanager
-def _alone(folder: Path, name: str) -> Iterator[None]:
+def alone(folder: Path, name: str) -> Iterator[None]:
     """Hold a run folder for this process; a second training of the run is refused.
 
     Raises:

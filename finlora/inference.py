@@ -47,12 +47,9 @@ def load(
     """
     if adapter and adapter.manifest:
         _check_manifest(adapter.folder, adapter.manifest, base, prompt_style, allow_other_base)
-    privacy.go_offline()
+    prepare_process()
     import torch
 
-    # After torch, which sets its own levels, and before all that comes on top of it.
-    for library in _CHATTY:
-        logging.getLogger(library).setLevel(logging.ERROR)
     where = device or ("cuda" if torch.cuda.is_available() else "cpu")
     with warnings.catch_warnings(action="ignore"):
         model, tokenizer = _load_base(base, quant_bits, where)
@@ -61,6 +58,16 @@ def load(
             probe = prompt.prompt_ids(tokenizer, [prompts.PROBE])
             model = _put_on(model, adapter, base, torch.tensor(probe, device=where))
     return Answerer(model, tokenizer, prompt, notes, base.identity)
+
+
+def prepare_process() -> None:
+    """Go offline, and keep the libraries that come on top of torch from logging what helps nobody."""
+    privacy.go_offline()
+    # torch first, which sets their levels itself.
+    import torch  # noqa: F401
+
+    for library in _CHATTY:
+        logging.getLogger(library).setLevel(logging.ERROR)
 
 
 def _check_manifest(

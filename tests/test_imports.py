@@ -45,6 +45,14 @@ SAME_FLOOR = {
     ("clusters", "training_plan"),
     ("prepared_rows", "data"),
     ("overrides", "config"),
+    # A rehearsal is a training in small, and an answer.
+    ("rehearse", "finetune"),
+    ("rehearse", "training_plan"),
+    ("rehearse", "answering"),
+    ("rehearse", "stand_ins"),
+    ("rehearse", "rehearsal_report"),
+    ("prepared_rows", "data"),
+    ("model_shapes", "model_folder"),
     ("cli", "display"),
 }
 HEAVY = {

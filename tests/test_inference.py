@@ -315,9 +315,9 @@ def test_a_tokenizer_that_makes_another_prompt_is_refused(
     ("own", "other", "complaint"),
     [
         (
-            {"hidden": 32},
+            {"hidden": 128},
             {},
-            r"layers\.0\.self_attn\.k_proj\.lora_A\.weight has shape \[4, 32\].* needs \[4, 64\]",
+            r"layers\.0\.self_attn\.k_proj\.lora_A\.weight has shape \[4, 128\].* needs \[4, 64\]",
         ),
         ({"layers": 3}, {}, r"6 of its tensors have no place in the base model.*model\.layers\.2\.self_attn"),
         ({}, {"layers": 3}, r"6 tensors are missing in the adapter.*model\.layers\.2\.self_attn"),

@@ -113,6 +113,8 @@ def test_light_commands_load_nothing_heavy(project):
     [
         ["finetune", "first_run"],
         ["finetune", "first_rum"],
+        ["rehearse", "first_run"],
+        ["rehearse", "first_rum"],
         ["infer", "--adapter", "nobody", "--prompt", "x"],
         ["eval", "--adapter", "nobody", "--data", "data/train/rows.jsonl"],
         ["nobody"],

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from finlora import privacy
+from finlora import privacy, tiny_model
 
 _SENTENCES = [
     "Net sales rose 12.5% to EUR 1,034.7 million, while operating profit fell to EUR 91.2 million.",
@@ -13,10 +13,6 @@ _SENTENCES = [
     "Answer: neutral. Answer: positive. Answer: negative.",
 ]
 
-_CHATML = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n"
-    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
 # Prints a date and trims what it is given, as Llama 3.1's does.
 _LLAMA3 = (
     "{{ bos_token }}<|start_header_id|>system<|end_header_id|>\n\n"
@@ -28,11 +24,7 @@ _LLAMA3 = (
 
 # Per template: the template, named special tokens, and those that are merely in the vocabulary.
 _KINDS: dict[str | None, tuple[str | None, dict[str, str], list[str]]] = {
-    "chatml": (
-        _CHATML,
-        {"bos_token": "<|im_start|>", "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"},
-        [],
-    ),
+    "chatml": (tiny_model.CHATML, tiny_model.CHATML_TOKENS, []),
     "llama3": (
         _LLAMA3,
         {"bos_token": "<|begin_of_text|>", "eos_token": "<|end_of_text|>"},
@@ -44,29 +36,10 @@ _KINDS: dict[str | None, tuple[str | None, dict[str, str], list[str]]] = {
 
 def make_tiny_tokenizer(template: str | None = "chatml") -> Any:
     """Return a byte-level BPE tokenizer; all but `chatml` put a BOS token before every text."""
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-    from transformers import PreTrainedTokenizerFast
-
     chat, named, others = _KINDS[template]
-    specials = [*named.values(), *others]
-    core = Tokenizer(models.BPE())
-    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    core.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=400,
-        special_tokens=[AddedToken(token, special=True, normalized=False) for token in specials],
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        show_progress=False,
+    return tiny_model.byte_level_tokenizer(
+        _SENTENCES, named=named, others=others, chat_template=chat, begins=template != "chatml"
     )
-    core.train_from_iterator(_SENTENCES, trainer)
-    if template != "chatml":
-        bos = named["bos_token"]
-        core.post_processor = processors.TemplateProcessing(
-            single=f"{bos} $A", pair=f"{bos} $A $B", special_tokens=[(bos, core.token_to_id(bos))]
-        )
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, model_max_length=4096, **named)
-    tokenizer.chat_template = chat
-    return tokenizer
 
 
 def make_tiny_base(
@@ -84,7 +57,7 @@ def make_tiny_base(
         seed: decides the weights.
         template: `chatml`, `llama3` (its end of turn is not the tokenizer's end token, no padding
             token, the date in it) or None.
-        hidden: size of the hidden states, a multiple of 16.
+        hidden: size of the hidden states, a multiple of 64.
         layers: number of layers.
         spread: standard deviation of the weights. Larger than usual, so that answers differ from
             prompt to prompt; a base that is to be trained wants the usual 0.02.
@@ -92,32 +65,16 @@ def make_tiny_base(
     Returns:
         The folder.
     """
-    privacy.go_offline()
-    import torch
-    from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
-
-    tokenizer = make_tiny_tokenizer(template)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=hidden,
-        intermediate_size=2 * hidden,
-        num_hidden_layers=layers,
-        num_attention_heads=hidden // 16,
-        num_key_value_heads=max(1, hidden // 32),
-        max_position_embeddings=4096,
-        initializer_range=spread,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        tie_word_embeddings=False,
-        dtype="float32",
+    shape = {"model_type": "llama", "num_attention_heads": 4, "num_key_value_heads": 2, "hidden_size": 64}
+    tiny_model.write(
+        folder,
+        {**shape, "max_position_embeddings": 4096, "tie_word_embeddings": False},
+        make_tiny_tokenizer(template),
+        hidden=hidden,
+        layers=layers,
+        spread=spread,
+        seed=seed,
     )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = LlamaForCausalLM(config)
-    model.generation_config = GenerationConfig(eos_token_id=tokenizer.eos_token_id)
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
     return folder
 
 
