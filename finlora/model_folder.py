@@ -9,6 +9,18 @@ from finlora.errors import BaseModelError
 _LFS = b"version https://git-lfs"
 
 
+def named(name: str, folder_of_config: Path) -> Path | None:
+    """Return the folder that a base model's name is (`./`, `../`, `/` or `~/` in front), or None.
+
+    Args:
+        name: as the user wrote it.
+        folder_of_config: what a relative folder is relative to.
+    """
+    if name in (".", "..") or name.startswith(("./", "../", "/", "~/")):
+        return (folder_of_config / Path(name).expanduser()).resolve()
+    return None
+
+
 def check(folder: Path, name: str) -> list[Path]:
     """Check that a folder holds all that training reads, and return its weight files.
 

@@ -14,7 +14,7 @@ from finlora import builtin
 from finlora.errors import BaseModelError, FinLoRAError, did_you_mean
 from finlora.files import fingerprint
 from finlora.launch import run_tool
-from finlora.model_folder import check, read_json, shapes, weight_files
+from finlora.model_folder import check, named, read_json, shapes, weight_files
 from finlora.privacy import OFFLINE, QUIET
 
 _REFERENCE_TARGETS = ("q_proj", "k_proj", "v_proj")
@@ -57,10 +57,10 @@ def resolve(
     Raises:
         BaseModelError: it can't be had; the message says what to do.
     """
-    if name in (".", "..") or name.startswith(("./", "../", "/", "~/")):
-        folder = (folder_of_config / Path(name).expanduser()).resolve()
-        weights = check(folder, name)
-        return BaseModel(name, folder, f"fingerprint:{fingerprint([folder / 'config.json', *weights])}")
+    own = named(name, folder_of_config)
+    if own is not None:
+        weights = check(own, name)
+        return BaseModel(name, own, f"fingerprint:{fingerprint([own / 'config.json', *weights])}")
     if name.startswith("builtin:"):
         return _builtin(name, offline, say)
     if not _HUB_ID.fullmatch(name):

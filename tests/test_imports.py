@@ -31,6 +31,7 @@ SAME_FLOOR = {
     ("finetune", "training_plan"),
     ("finetune", "manifest"),
     ("prepared_rows", "data"),
+    ("model_shapes", "model_folder"),
     ("cli", "display"),
 }
 HEAVY = {
