@@ -110,8 +110,8 @@ def plan(file: ConfigFile, name: str, options: Options) -> Plan:
     device = "cuda" if launch.visible_gpus() else "cpu"
     processes = options.processes or launch.visible_gpus() or 1
     _check_processes(processes, options)
-    strategy = options.deepspeed or (_strategy(file, run) if processes > 1 else "none")
-    ds_file = deepspeed.resolve(strategy, file.root)
+    choice = options.deepspeed or (strategy(file, run) if processes > 1 else "none")
+    ds_file = deepspeed.resolve(choice, file.root)
     machine = Machine(
         device=device,
         processes=processes,
@@ -149,7 +149,7 @@ def _chosen_run(file: ConfigFile, name: str, options: Options) -> RunConfig:
     return run
 
 
-def _strategy(file: ConfigFile, run: RunConfig) -> str:
+def strategy(file: ConfigFile, run: RunConfig) -> str:
     """Return the run's DeepSpeed choice; a file is relative to the config, as every path in it."""
     is_path = "/" in run.deepspeed or run.deepspeed.endswith(".json")
     return str(file.resolve(run.deepspeed)) if is_path else run.deepspeed

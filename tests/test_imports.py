@@ -31,7 +31,21 @@ SAME_FLOOR = {
     ("finetune", "training_plan"),
     ("finetune", "manifest"),
     ("prepared_rows", "data"),
+    # Planning: shape, rows and formulas, and what a plan is made of.
     ("model_shapes", "model_folder"),
+    ("light_tokenizer", "model_folder"),
+    ("row_lengths", "data"),
+    ("row_lengths", "light_tokenizer"),
+    ("memory", "model_shapes"),
+    ("costs", "memory"),
+    ("costs", "model_shapes"),
+    ("planned_rows", "data"),
+    ("planned_rows", "memory"),
+    ("planned_rows", "row_lengths"),
+    ("plan", "training_plan"),
+    ("plan", "plan_needs"),
+    ("plan", "plan_changes"),
+    ("plan_changes", "plan_needs"),
     ("cli", "display"),
 }
 HEAVY = {

@@ -6,7 +6,7 @@ import sys
 import click
 
 from finlora import __version__
-from finlora.cli import answering, project, training
+from finlora.cli import answering, planning, project, training
 from finlora.errors import FinLoRAError
 from finlora.privacy import be_quiet
 
@@ -69,6 +69,7 @@ for command in (
     answering.evaluate_,
     project.configs,
     training.render,
+    planning.plan,
     project.fetch_deepspeed,
     project.data_,
     project.doctor,
