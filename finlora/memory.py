@@ -110,7 +110,7 @@ def gpu_memory(shape: ModelShape, tuning: Tuning, batch: Batch) -> Memory:
         "quantisation state": quantisation_state(shape, tuning.quant_bits),
         **_adapter_states(trained, tuning),
         "activations": activations(shape, tuning, batch),
-        "logits": logits(shape, tuning, batch),
+        "logits": logits(shape, batch),
         "overhead": overhead(),
     }
     return Memory(parts, loading(shape, tuning) + overhead())
@@ -248,16 +248,16 @@ def _one_layer(shape: ModelShape, tuning: Tuning) -> int:
     return size * numbers + norms + inside
 
 
-def logits(shape: ModelShape, tuning: Tuning, batch: Batch) -> int:
-    """Return the bytes of logits, loss and their gradients: 14 a logit in bfloat16, 12 in float32.
+def logits(shape: ModelShape, batch: Batch) -> int:
+    """Return the bytes of loss and gradients over the vocabulary: 12 a logit, in any type.
 
-    When the loss goes back there are the logits, the float32 logarithm of their softmax, its
-    gradient and theirs. FinLoRA computes logits at the answers' positions alone (`answer_logits`).
+    When the loss goes back there are the float32 logarithms of the softmax, their gradient and that
+    of the logits, which are gone themselves. FinLoRA computes logits at the answers' positions alone
+    (`answer_logits`).
 
     Source: PyTorch's `cross_entropy`; a test counts them.
     """
-    size = 3 * _FLOAT32 + (_BFLOAT16 if tuning.bf16 else 0)
-    return batch.rows * batch.positions * shape.vocabulary * size
+    return batch.rows * batch.positions * shape.vocabulary * 3 * _FLOAT32
 
 
 def overhead() -> int:
