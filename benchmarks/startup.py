@@ -16,12 +16,14 @@ from finlora.privacy import OFFLINE, QUIET
 
 REPEATS = 7
 RUN = "formula_llama_3_1_8b_8bits_r8"
+DEMO = "sentiment_smollm2_135m_fp16_r8"
 BASELINE = "axolotl --help"
 # Command: how many times faster than the baseline it is meant to be.
 GOALS = {
     "finlora --help": 20,
     "finlora configs list": 10,
     f"finlora render {RUN}": 10,
+    f"finlora plan {DEMO} --gpu a5000": 10,
     "finlora fetch-deepspeed": 10,
     "finlora compare one two": 10,
 }

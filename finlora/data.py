@@ -46,6 +46,15 @@ def read_rows(path: Path, columns: Sequence[str] = COLUMNS) -> list[Row]:
     Raises:
         DataError: the file is missing, empty or no dataset, or rows are faulty (the first 20 faults).
     """
+    return parse_rows(read_lines(path), path, columns)
+
+
+def read_lines(path: Path) -> list[tuple[int, bytes]]:
+    """Return the lines of a JSONL dataset that hold something, with their 1-based numbers, unchecked.
+
+    Raises:
+        DataError: the file is missing, holds no line, or is no dataset.
+    """
     name = str(path)
     if not path.is_file():
         kind = "is a folder, not a JSONL file" if path.is_dir() else "no such dataset file"
@@ -60,11 +69,19 @@ def read_rows(path: Path, columns: Sequence[str] = COLUMNS) -> list[Row]:
         raise DataError(
             [Problem("is a Git LFS pointer, not data", name)], "Fetch the file itself: git lfs pull"
         )
+    numbered = enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1)
+    lines = [(line, raw) for line, raw in numbered if raw.strip()]
+    if not lines:
+        raise DataError([Problem("holds no row", name)])
+    return lines
+
+
+def parse_rows(lines: Sequence[tuple[int, bytes]], path: Path, columns: Sequence[str] = COLUMNS) -> list[Row]:
+    """Check lines of `read_lines` and return their rows; arguments and errors as in `read_rows`."""
+    name = str(path)
     rows: list[Row] = []
     problems: list[Problem] = []
-    for line, raw in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
-        if not raw.strip():
-            continue
+    for line, raw in lines:
         row = _read_row(raw, name, line, columns)
         if isinstance(row, Row):
             rows.append(row)
@@ -75,8 +92,6 @@ def read_rows(path: Path, columns: Sequence[str] = COLUMNS) -> list[Row]:
         problems = [*problems[:_MOST_PROBLEMS], more]
     if problems:
         raise DataError(problems)
-    if not rows:
-        raise DataError([Problem("holds no row", name)])
     return rows
 
 

@@ -146,6 +146,18 @@ def resolve(choice: str, root: Path) -> Path | None:
     return path
 
 
+def stage_of(choice: str, root: Path) -> int | None:
+    """Return the ZeRO stage that a run's `deepspeed` key leads to, and write nothing; None for "none".
+
+    Arguments and errors as in `resolve`.
+    """
+    if choice in SHIPPED:
+        own = root / "deepspeed_configs" / f"{choice}.json"
+        return stage(own if own.exists() else _SHIPPED_FOLDER / own.name)
+    path = resolve(choice, root)
+    return stage(path) if path else None
+
+
 def stage(path: Path) -> int:
     """Read the ZeRO stage of a DeepSpeed configuration.
 

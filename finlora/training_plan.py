@@ -149,10 +149,10 @@ def plan(file: ConfigFile, name: str, options: Options) -> Plan:
     device = "cuda" if launch.visible_gpus() else "cpu"
     cluster = options.cluster
     processes = options.processes or (launch.visible_gpus() or 1) * cluster.machines
-    run = _share_batch(name, run, processes)
+    run = share_batch(name, run, processes)
     _check_processes(processes, options)
-    strategy = options.deepspeed or (_strategy(file, run) if processes > 1 else "none")
-    ds_file = deepspeed.resolve(strategy, file.root)
+    choice = options.deepspeed or (strategy(file, run) if processes > 1 else "none")
+    ds_file = deepspeed.resolve(choice, file.root)
     machine = Machine(
         device=device,
         processes=processes,
@@ -191,7 +191,7 @@ def _chosen_run(file: ConfigFile, name: str, options: Options) -> RunConfig:
     return run
 
 
-def _share_batch(name: str, run: RunConfig, processes: int) -> RunConfig:
+def share_batch(name: str, run: RunConfig, processes: int) -> RunConfig:
     """Return the run with the accumulation that gives its `global_batch_size`, if it has one."""
     whole, rows = run.global_batch_size, run.batch_size
     if whole is None:
@@ -213,7 +213,7 @@ def _few(numbers: list[int]) -> str:
     return ", ".join(map(str, numbers[-8:]))
 
 
-def _strategy(file: ConfigFile, run: RunConfig) -> str:
+def strategy(file: ConfigFile, run: RunConfig) -> str:
     """Return the run's DeepSpeed choice; a file is relative to the config, as every path in it."""
     is_path = "/" in run.deepspeed or run.deepspeed.endswith(".json")
     return str(file.resolve(run.deepspeed)) if is_path else run.deepspeed

@@ -51,8 +51,21 @@ SAME_FLOOR = {
     ("rehearse", "answering"),
     ("rehearse", "stand_ins"),
     ("rehearse", "rehearsal_report"),
-    ("prepared_rows", "data"),
+    # Planning: shape, rows and formulas, and what a plan is made of.
     ("model_shapes", "model_folder"),
+    ("light_tokenizer", "model_folder"),
+    ("row_lengths", "data"),
+    ("row_lengths", "light_tokenizer"),
+    ("memory", "model_shapes"),
+    ("costs", "memory"),
+    ("costs", "model_shapes"),
+    ("planned_rows", "data"),
+    ("planned_rows", "memory"),
+    ("planned_rows", "row_lengths"),
+    ("plan", "training_plan"),
+    ("plan", "plan_needs"),
+    ("plan", "plan_changes"),
+    ("plan_changes", "plan_needs"),
     ("cli", "display"),
 }
 HEAVY = {

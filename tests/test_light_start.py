@@ -75,9 +75,9 @@ def test_the_check_sees_a_heavy_import(project):
 
 def test_help_of_every_command_loads_next_to_nothing(project):
     argvs = [[*words, "--help"] for words in leaves()]
-    assert len(argvs) == 16
+    assert len(argvs) == 18
     codes, loaded = loaded_by(argvs, project.root)
-    assert codes == [0] * 16
+    assert codes == [0] * 18
     # Not even what reads a config or draws a table.
     assert {words: modules for words, modules in loaded.items() if modules} == {}
 
@@ -91,6 +91,8 @@ def test_light_commands_load_nothing_heavy(project):
         ["configs", "validate"],
         ["configs", "schema"],
         ["render", "first_run"],
+        ["plan", "shipped_shape", "--gpu", "a5000", "--gpus", "2"],
+        ["plan", "shipped_shape", "--memory-gb", "8", "--json"],
         ["finetune", "first_run", "--dry-run"],
         ["finetune", "second_run", "--dry-run", "--num-processes", "2"],
         ["finetune", "first_run", "--dry-run", "--num-processes", "2", "--launcher", "slurm"],
@@ -104,7 +106,7 @@ def test_light_commands_load_nothing_heavy(project):
     for name in ("one", "two"):
         shelve(project, name)
     codes, loaded = loaded_by(argvs, project.root)
-    assert codes == [0] * 16
+    assert codes == [0] * 18
     assert {words: found for words, modules in loaded.items() if (found := modules & set(HEAVY))} == {}
 
 

@@ -6,7 +6,7 @@ import sys
 import click
 
 from finlora import __version__
-from finlora.cli import answering, comparing, project, rehearsing, training
+from finlora.cli import answering, comparing, planning, project, rehearsing, training
 from finlora.errors import FinLoRAError
 from finlora.privacy import be_quiet
 
@@ -70,6 +70,7 @@ for command in (
     comparing.compare,
     project.configs,
     training.render,
+    planning.plan,
     rehearsing.rehearse,
     project.fetch_deepspeed,
     project.data_,
