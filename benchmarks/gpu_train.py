@@ -51,7 +51,7 @@ ABOUT = f"""Training steps on one device, batch {BATCH}, accumulation {ACCUMULAT
 dropout 0.05, sdpa attention, no packing; Axolotl itself trains both sides. `{REFERENCE}`: the settings of
 the FinLoRA benchmark (gradient checkpointing, rows in random order, logits for every token, its
 optimisers). `FinLoRA`: logits for answers alone, rows in order of length, fused AdamW; with and without
-checkpointing. Fused LoRA kernels are Axolotl's choice on both sides: on for 16 and 4 bits, off for 8.
+checkpointing. Fused LoRA kernels are off on both sides, since with dropout they train on another loss.
 Tokens are those of the rows, padding not counted. Memory is the most that PyTorch held. The last column
 is the useful work (4 operations for each token and weight of the layers; what checkpointing computes
 twice counts once) as a share of what the device does in a large product of bfloat16 matrices: here"""

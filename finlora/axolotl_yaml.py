@@ -25,7 +25,8 @@ _DEFAULTS: dict[str, Any] = {
     "save_total_limit": 2,
 }
 
-# Fused kernels need a GPU; and Axolotl switches them on by itself.
+# Axolotl switches these on by itself for 16 and 4 bits. They need a GPU, and they draw one dropout mask for
+# q, k and v where PEFT draws three: with dropout, 8 bits, which have no kernels, would train on another loss.
 _FUSED_KERNELS = ("lora_mlp_kernel", "lora_qkv_kernel", "lora_o_kernel", "lora_embedding_kernel")
 
 
@@ -91,7 +92,7 @@ def render(name: str, run: RunConfig, machine: Machine, dataset: str) -> dict[st
         "load_best_model_at_end": False,
         "trust_remote_code": False,
         "use_wandb": False,
-        **_given(_machine(machine)),
+        **_given(_machine(machine, fused=not run.lora_dropout)),
         **_DEFAULTS,
         "eval_strategy": "epoch" if run.val_set_size else "no",
         **run.axolotl,
@@ -118,7 +119,7 @@ def _base(run: RunConfig, machine: Machine) -> dict[str, Any]:
     }
 
 
-def _machine(machine: Machine) -> dict[str, Any]:
+def _machine(machine: Machine, fused: bool) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "bf16": machine.bf16,
         "fp16": False,
@@ -126,6 +127,7 @@ def _machine(machine: Machine) -> dict[str, Any]:
         "deepspeed": machine.deepspeed,
         "max_steps": machine.max_steps,
         "resume_from_checkpoint": machine.resume,
+        **dict.fromkeys(_FUSED_KERNELS, None if fused and machine.device == "cuda" else False),
     }
     if machine.device == "cpu":
         return {
@@ -135,7 +137,6 @@ def _machine(machine: Machine) -> dict[str, Any]:
             # A worker process would take a core from the training itself.
             "dataloader_num_workers": 0,
             "dataloader_pin_memory": False,
-            **dict.fromkeys(_FUSED_KERNELS, False),
         }
     return {
         **settings,

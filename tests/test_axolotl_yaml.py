@@ -28,12 +28,20 @@ def test_the_reference_settings_that_no_run_names():
     assert (made["tf32"], made["gradient_checkpointing"], made["deepspeed"]) == (True, True, "d.json")
 
 
-def test_a_cpu_has_no_fused_kernels():
+def test_a_cpu_recomputes_nothing():
     made = mapping()
-    assert [key for key in made if key.endswith("_kernel")] == list(axolotl_yaml._FUSED_KERNELS)
-    assert not any(made[key] for key in axolotl_yaml._FUSED_KERNELS)
     assert (made["tf32"], made["gradient_checkpointing"]) == (False, False)
-    assert not any(key.endswith("_kernel") for key in mapping(CUDA))
+
+
+def kernels(made):
+    return {key: value for key, value in made.items() if key.endswith("_kernel")}
+
+
+def test_fused_kernels_are_axolotls_choice_only_where_they_change_no_loss():
+    off = dict.fromkeys(axolotl_yaml._FUSED_KERNELS, False)
+    assert len(off) == 4
+    assert kernels(mapping()) == kernels(mapping(lora_dropout=0.0)) == kernels(mapping(CUDA)) == off
+    assert kernels(mapping(CUDA, lora_dropout=0.0)) == {}
 
 
 def test_four_bits_are_nf4_twice_quantised():
@@ -84,8 +92,8 @@ def test_every_run_key_reaches_axolotl():
     }
     assert all(mapping(**{key: value}) != mapping() for key, value in other.items())
     # The base, the type and DeepSpeed come with the machine, the dataset with its path; the prompt
-    # style is the plugin's.
-    told_otherwise = {"base_model", "dataset_path", "dtype", "deepspeed", "prompt_style"}
+    # style is the plugin's, and the batch of all processes is the plan's.
+    told_otherwise = {"base_model", "dataset_path", "dtype", "deepspeed", "prompt_style", "global_batch_size"}
     assert set(other) | told_otherwise == set(RunConfig.model_fields)
 
 
