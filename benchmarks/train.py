@@ -32,8 +32,8 @@ ALL_CORES = "the same, OMP_NUM_THREADS set"
 TRL = "trl sft"
 RATE, RANK, ALPHA, DROPOUT = 5e-4, 8, 16, 0.05
 TARGETS = ["q_proj", "k_proj", "v_proj"]
-WORDS = f"""One epoch over {ROWS} rows of the sentiment sample on the built-in 135M model: LoRA r {RANK} on q, k
-and v, unquantised base on every side, effective batch {BATCH}, the prompt `[INST] … [/INST]`, learning rate
+WORDS = f"""One epoch over {ROWS} rows of the sentiment sample on the built-in 135M model: LoRA r {RANK} on
+q, k and v, unquantised base on every side, effective batch {BATCH}, prompt `[INST] … [/INST]`, learning rate
 {RATE}, no held-out rows. Seconds are those of the training loop as each program reports them, median of
 {REPEATS} rounds in turn; `whole command` adds imports, loading and saving. Tokens are those of the rows,
 padding not counted. Loss is the mean over the epoch; rows come in another order on each side.

@@ -1,6 +1,8 @@
 """What a base model's folder holds, and whether it is whole; read without any model library."""
 
 import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +112,22 @@ def shapes(path: Path) -> dict[str, list[int]]:
             f"{path} is cut off or no safetensors file\nWhat to do: copy or download it again"
         )
     return {weight: entry["shape"] for weight, entry in header.items()}
+
+
+def fused_attention(config: Mapping[str, Any], widths: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the last names of modules that hold q, k and v in one matrix, as Phi-3's do.
+
+    They are told by their rows: those of every head's query, key and value.
+
+    Args:
+        config: the model's config.json.
+        widths: rows of each matrix by the module's path.
+    """
+    heads, hidden = config.get("num_attention_heads"), config.get("hidden_size")
+    if not (isinstance(heads, int) and isinstance(hidden, int) and heads > 0):
+        return ()
+    head = config.get("head_dim") or hidden // heads
+    rows = (heads + 2 * (config.get("num_key_value_heads") or heads)) * head
+    found = {path.rpartition(".")[2] for path, width in widths.items() if width == rows}
+    # Where a wide layer happens to have as many rows, its name tells it apart.
+    return tuple(sorted(name for name in found if not re.search(r"gate|up|down|fc|mlp|lm_head", name)))

@@ -115,6 +115,14 @@ class ModelShape:
         """All parameters."""
         return self.embedding + self.lm_head + self.linear + self.biases + self.norms
 
+    @property
+    def attention(self) -> tuple[str, ...]:
+        """The modules an adapter changes unless told otherwise: q, k and v, in one matrix or in three."""
+        names = {linear.module: linear.outputs for linear in self.linears}
+        three = ("q_proj", "k_proj", "v_proj")
+        fused = (self.heads + 2 * self.kv_heads) * self.head_dim
+        return three if set(three) <= set(names) else tuple(n for n, rows in names.items() if rows == fused)
+
     def targets(self, wanted: tuple[str, ...]) -> tuple[Linear, ...]:
         """Return the matrices of a layer that an adapter changes.
 

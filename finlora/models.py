@@ -14,7 +14,7 @@ from finlora import builtin
 from finlora.errors import BaseModelError, FinLoRAError, did_you_mean
 from finlora.files import fingerprint
 from finlora.launch import run_tool
-from finlora.model_folder import check, named, read_json, shapes, weight_files
+from finlora.model_folder import check, fused_attention, named, read_json, shapes, weight_files
 from finlora.privacy import OFFLINE, QUIET
 
 _REFERENCE_TARGETS = ("q_proj", "k_proj", "v_proj")
@@ -193,12 +193,13 @@ def target_modules(folder: Path, wanted: Sequence[str] | None) -> tuple[str, ...
     Args:
         folder: a base model's folder, as `resolve` returned it.
         wanted: `lora_target_modules`; None for q, k and v where the model has them, else what PEFT
-            takes for the model's type.
+            takes for the model's type, else the one module that holds q, k and v together.
 
     Raises:
         BaseModelError: a module is not in the model, or none is known for it.
     """
-    modules = _linear_modules(folder)
+    widths = _linear_modules(folder)
+    modules = sorted(widths)
     last_parts = sorted({module.rpartition(".")[2] for module in modules})
     listed = f"the modules of {folder} are: {', '.join(last_parts)}"
     if wanted is not None:
@@ -209,8 +210,10 @@ def target_modules(folder: Path, wanted: Sequence[str] | None) -> tuple[str, ...
         return tuple(wanted)
     if set(_REFERENCE_TARGETS) <= set(last_parts):
         return _REFERENCE_TARGETS
-    kind = read_json(folder / "config.json", str(folder)).get("model_type")
+    config = read_json(folder / "config.json", str(folder))
+    kind = config.get("model_type")
     known = tuple(target for target in _peft_targets(kind) if target in last_parts)
+    known = known or fused_attention(config, widths)
     if not known:
         raise BaseModelError(
             f"no modules to adapt are known for models of type {kind!r}; {listed}\n"
@@ -233,8 +236,8 @@ def _peft_targets(kind: Any) -> list[str]:
     return list(json.loads(printed.splitlines()[-1]).get(kind, []))
 
 
-def _linear_modules(folder: Path) -> list[str]:
-    """Return the modules with a matrix, read from the safetensors headers; embeddings left out."""
+def _linear_modules(folder: Path) -> dict[str, int]:
+    """Return the modules with a matrix and its rows, from the safetensors headers; embeddings left out."""
     weights = [item for path in weight_files(folder, str(folder)) for item in shapes(path).items()]
-    found = {weight.rpartition(".")[0] for weight, shape in weights if len(shape) > 1}
-    return sorted(module for module in found if not re.search(r"embed|(^|\.)w[tp]e$", module))
+    found = {weight.rpartition(".")[0]: shape[0] for weight, shape in weights if len(shape) > 1}
+    return {name: rows for name, rows in found.items() if not re.search(r"embed|(^|\.)w[tp]e$", name)}

@@ -12,7 +12,6 @@ from finlora.row_lengths import RowLengths
 
 # Without data: the longest answer that `finlora infer` writes unless told otherwise.
 _ANSWER_TOKENS = 128
-_REFERENCE_TARGETS = ("q_proj", "k_proj", "v_proj")
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Setting:
         return Tuning(
             quant_bits=self.run.quant_bits,
             rank=self.run.lora_r,
-            targets=self.shape.targets(tuple(self.run.lora_target_modules or _REFERENCE_TARGETS)),
+            targets=self.shape.targets(tuple(self.run.lora_target_modules or self.shape.attention)),
             dora=self.run.peft_use_dora,
             dropout=self.run.lora_dropout > 0,
             bf16=self.run.dtype != "float32",
