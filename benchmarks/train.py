@@ -65,7 +65,7 @@ def lay_out(folder: Path) -> Path:
     rows = read_rows(sample)[:ROWS]
     lines = [json.dumps({"context": row.context, "target": row.target}) for row in rows]
     (folder / "data" / "rows.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    pairs = [{"prompt": f"[INST] {row.context} [/INST]", "completion": f" {row.target}"} for row in rows]
+    pairs = [{"prompt": f"[INST] {row.context} [/INST]", "completion": row.target} for row in rows]
     (folder / "trl").mkdir()
     (folder / "trl" / "train.jsonl").write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
     run = {"base_model": builtin.NAME, "dataset_path": "../data/rows.jsonl", "lora_r": RANK, "num_epochs": 1}
@@ -78,7 +78,7 @@ def lay_out(folder: Path) -> Path:
 def reference_yaml(folder: Path, base: Path) -> None:
     """Write the settings of the FinLoRA benchmark's template, as far as a CPU can follow them."""
     columns = {"field_instruction": "context", "field_output": "target", "field_system": "system"}
-    shape = {"format": "[INST] {instruction} [/INST] ", "no_input_format": "[INST] {instruction} [/INST] "}
+    shape = {"format": "[INST] {instruction} [/INST]", "no_input_format": "[INST] {instruction} [/INST]"}
     settings = {
         "base_model": str(base),
         "adapter": "lora",
