@@ -65,7 +65,10 @@ def lay_out(folder: Path) -> Path:
     rows = read_rows(sample)[:ROWS]
     lines = [json.dumps({"context": row.context, "target": row.target}) for row in rows]
     (folder / "data" / "rows.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    pairs = [{"prompt": f"[INST] {row.context} [/INST]", "completion": row.target} for row in rows]
+    # FinLoRA's own [INST] prompt has a blank before the answer; the others get it with their rows.
+    spaced = [json.dumps({"context": row.context, "target": f" {row.target}"}) for row in rows]
+    (folder / "data" / "spaced.jsonl").write_text("\n".join(spaced) + "\n", encoding="utf-8")
+    pairs = [{"prompt": f"[INST] {row.context} [/INST]", "completion": f" {row.target}"} for row in rows]
     (folder / "trl").mkdir()
     (folder / "trl" / "train.jsonl").write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
     run = {"base_model": builtin.NAME, "dataset_path": "../data/rows.jsonl", "lora_r": RANK, "num_epochs": 1}
@@ -87,7 +90,7 @@ def reference_yaml(folder: Path, base: Path) -> None:
         "lora_dropout": DROPOUT,
         "lora_target_modules": TARGETS,
         "datasets": [
-            {"path": str(folder / "data" / "rows.jsonl"), "ds_type": "json"} | {"type": columns | shape}
+            {"path": str(folder / "data" / "spaced.jsonl"), "ds_type": "json"} | {"type": columns | shape}
         ],
         "val_set_size": 0.0,
         "sequence_len": 4096,
