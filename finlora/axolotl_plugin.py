@@ -133,7 +133,7 @@ class FinLoRAPlugin(BasePlugin):  # type: ignore[misc]
         if faults:
             raise self.refuse("what was built is not what the run asks for: " + "; ".join(faults))
         if self.on_cpu:
-            cpu_patches.keep_gradients(model)
+            cpu_patches.multiply_plainly(model)
         if self.reports:
             self.job.emit("built", facts=built)
 

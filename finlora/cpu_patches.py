@@ -15,11 +15,12 @@ def place_on_cpu(cfg: Any) -> None:
     cfg.device_map = {"": "cpu"}
 
 
-def keep_gradients(model: Any) -> None:
-    """Keep 4-bit layers differentiable.
+def multiply_plainly(model: Any) -> None:
+    """Keep 4-bit layers exact and differentiable.
 
-    Where the CPU multiplies bfloat16, bitsandbytes 0.50 packs them anew when they are evaluated, and the
-    first training step after that gets no gradient at all: its product has none.
+    Where the CPU multiplies bfloat16, bitsandbytes 0.50 packs them anew when they are evaluated. The first
+    training step after that gets no gradient at all, since the product of packed weights has none; and
+    products are wrong, without a word, where a layer's inputs are no multiple of 64.
     """
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):

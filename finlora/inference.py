@@ -14,6 +14,7 @@ from typing import Any
 from finlora import data, privacy, prompts
 from finlora.adapters import MANIFEST, PEFT_CONFIG, WEIGHTS, Adapter
 from finlora.answers import Answerer
+from finlora.cpu_patches import multiply_plainly
 from finlora.errors import AdapterError, BaseModelError, UsageError
 from finlora.models import BaseModel
 
@@ -131,6 +132,8 @@ def _load_base(base: BaseModel, quant_bits: int, device: str) -> tuple[Any, Any]
             f"{base.name}: {len(missing)} weights are missing in {base.folder}, the first is {missing[0]}; "
             "get the base model again"
         )
+    if device == "cpu":
+        multiply_plainly(model)
     # Its own settings for generation (sampling, penalties) would change answers in silence.
     model.generation_config = GenerationConfig()
     return model.eval(), tokenizer

@@ -3,6 +3,7 @@
 import shutil
 
 from finlora import launch
+from finlora.config import RunConfig
 from finlora.errors import UsageError
 from finlora.training_plan import Plan
 
@@ -14,7 +15,7 @@ def check_machine(made: Plan) -> None:
         UsageError: what it can't do, and what to do instead.
     """
     run, processes = made.run, made.machine.processes
-    _check_stage(made)
+    check_stage(made.run, made.zero_stage, made.machine.device)
     if made.machine.device == "cuda":
         if made.processes_here > launch.visible_gpus():
             here = f", {made.processes_here} of them here" if made.cluster.machines > 1 else ""
@@ -42,16 +43,24 @@ def check_machine(made: Plan) -> None:
         )
 
 
-def _check_stage(made: Plan) -> None:
-    """Refuse what ZeRO-3 can't do: each refusal was tried, with PEFT 0.20 and DeepSpeed 0.18.9."""
-    run = made.run
-    if made.zero_stage != 3:
+def check_stage(run: RunConfig, zero_stage: int | None, device: str) -> None:
+    """Refuse what ZeRO-3 can't do: each refusal was tried, with PEFT 0.20 and DeepSpeed 0.18.9.
+
+    Args:
+        run: its settings.
+        zero_stage: ZeRO stage asked for, or None.
+        device: `cuda` or `cpu`.
+
+    Raises:
+        UsageError: what it can't do, and what to do instead.
+    """
+    if zero_stage != 3:
         return
     if run.peft_use_dora:
         why = "DoRA needs whole weights where ZeRO-3 has only a part of each on a device"
     elif run.quant_bits == 8:
         why = "ZeRO-3 can't gather 8-bit weights, whose parts are of several number types"
-    elif run.quant_bits == 4 and made.machine.device == "cpu":
+    elif run.quant_bits == 4 and device == "cpu":
         why = "on a CPU ZeRO-3 can't gather 4-bit weights, which are stored as bfloat16 beside float32"
     else:
         return

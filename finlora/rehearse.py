@@ -21,6 +21,7 @@ from finlora import (
     data,
     finetune,
     inference,
+    machine_checks,
     rehearsal_report,
     stand_ins,
     tiny_model,
@@ -104,6 +105,8 @@ def rehearse(
     # On a machine with GPUs too: what is rehearsed is the same everywhere.
     os.environ |= {"CUDA_VISIBLE_DEVICES": "", "DS_ACCELERATOR": "cpu"}
     made = training_plan.plan(file, name, Options(processes=stand_ins.PROCESSES))
+    # What no machine can train is not rehearsed either.
+    machine_checks.check_stage(made.run, made.zero_stage, "cuda")
     if not made.dataset.is_file():
         raise DataError(
             [Problem("no such dataset file, and nothing can be rehearsed without it", str(made.dataset))],

@@ -24,6 +24,7 @@ SAME_FLOOR = {
     ("models", "builtin"),
     ("inference", "models"),
     ("inference", "answers"),
+    ("inference", "cpu_patches"),
     # The font cache lies where FinLoRA keeps what it makes itself.
     ("loss_plot", "builtin"),
     # Inside the training process.
@@ -47,6 +48,7 @@ SAME_FLOOR = {
     ("overrides", "config"),
     # A rehearsal is a training in small, and an answer.
     ("rehearse", "finetune"),
+    ("rehearse", "machine_checks"),
     ("rehearse", "training_plan"),
     ("rehearse", "answering"),
     ("rehearse", "stand_ins"),

@@ -202,6 +202,13 @@ def test_a_fault_is_told_before_anything_is_written(project, run, runs, name, co
     } == set()
 
 
+def test_what_no_machine_can_train_is_not_rehearsed(project, run):
+    project.write_config({"eight": {**RUN, "quant_bits": 8, "deepspeed": "zero3"}})
+    left = run("rehearse", "eight", "--config", project.config)
+    assert (left.code, left.out) == (2, "")
+    assert "ZeRO-3 can't gather 8-bit weights" in left.err
+
+
 def test_without_its_data_nothing_can_be_rehearsed(project, run):
     project.write_config({"first_run": SHAPED})
     project.dataset.unlink()
