@@ -9,7 +9,7 @@ import click
 import pytest
 
 from finlora.cli import cli
-from tests.conftest import shelve
+from tests.conftest import RUN, shelve
 
 HEAVY = (
     "torch",
@@ -83,6 +83,8 @@ def test_help_of_every_command_loads_next_to_nothing(project):
 
 
 def test_light_commands_load_nothing_heavy(project):
+    shipped = {**RUN, "base_model": "meta-llama/Llama-3.1-8B-Instruct"}
+    project.write_config({"first_run": RUN, "second_run": RUN, "shipped_shape": shipped})
     argvs = [
         ["--version"],
         ["configs", "list"],

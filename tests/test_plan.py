@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from finlora import data, gpus, plan, plan_needs
+from finlora import data, gpus, plan
 from finlora.memory import GIB
 from tests.tiny import make_tiny_tokenizer
 
@@ -126,7 +126,7 @@ def test_more_gpus_are_offered_only_where_zero3_helps(project):
 
 
 def test_shorter_rows_say_how_many_are_lost(long_rows):
-    report = made(long_rows, {**LLAMA, "sequence_len": 8192, "batch_size": 1}, None, 12.0)
+    report = made(long_rows, {**LLAMA, "sequence_len": 8192, "val_set_size": 0}, None, 12.0)
     change = next(change for change in report.changes if "sequence_len" in change.keys)
     assert change.keys["sequence_len"] < 1000
     assert change.price == "4 of 400 rows are dropped"
@@ -163,9 +163,13 @@ def test_nothing_is_written(project):
     assert project.files() == before
 
 
-def test_accumulation_is_asked_in_one_place(project):
-    run = project.load({"a_run": LLAMA}).pick("a_run")
-    assert plan_needs.accumulation_steps(run, 4) == 2
+@pytest.mark.parametrize(("gpus", "accumulation"), [(1, 8), (2, 4), (4, 2)])
+def test_a_global_batch_is_that_of_the_training(project, gpus, accumulation):
+    whole = {key: value for key, value in LLAMA.items() if key != "gradient_accumulation_steps"}
+    alone = {**whole, "batch_size": 2}
+    report = made(project, {**alone, "global_batch_size": 16}, None, None, gpus)
+    same = made(project, {**alone, "gradient_accumulation_steps": accumulation}, None, None, gpus)
+    assert report.needs.rows.steps == same.needs.rows.steps
 
 
 def test_every_gpu_has_its_figures():
