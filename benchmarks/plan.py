@@ -42,7 +42,8 @@ TASKS = {
 WORDS = """FinLoRA's published GPU memory (NER, Llama 3.1 8B, adapters on q, k and v) beside `finlora plan`.
 No constant is fitted to the table; but that loading is a moment to count was noticed by comparing with
 it, and then read in the code of PEFT and Axolotl. No GPU was at hand: nothing here was measured on one.
-Errors are ours over theirs, minus 1; the CUDA context (0.5 GiB) is left out, as the table agrees with what PyTorch allocates.
+Errors are ours over theirs, minus 1; the CUDA context (0.5 GiB) is left out, as
+the table agrees with what PyTorch allocates.
 
 - The published "GB" are GiB: 8-bit and 4-bit rows lie 3.15 and 3.16 apart; half the linear weights less NF4's
   state are 3.15 GiB, which is 3.38 GB.
@@ -65,9 +66,9 @@ Errors are ours over theirs, minus 1; the CUDA context (0.5 GiB) is left out, as
 TIME = """## Time
 
 Published: 14.1 to 15.9 hours on 4 RTX A5000, for tasks that nobody names. Hours of `finlora plan` for 8-bit
-rank 8 are below by task (rows and epochs of FinLoRA's runs, characters / 4 for tokens, {low:.0%} to {high:.0%}
-of 111.1 TFLOPS at 8 bits; headline, whose rows are not at hand, and the certification exams are left out), then
-all of them together beside each published figure, under the assumption that it covers these tasks. Padding,
+rank 8 are below by task (rows and epochs of FinLoRA's runs, characters / 4 for tokens, {low:.0%} to
+{high:.0%} of 111.1 TFLOPS at 8 bits; headline, whose rows are not at hand, and the certification exams are
+left out), then all of them together beside each published figure, under the assumption that it covers these tasks. Padding,
 held-out losses and start-up are not counted; characters / 4 is too low for numeric text.
 """
 
