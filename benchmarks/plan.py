@@ -68,7 +68,8 @@ TIME = """## Time
 Published: 14.1 to 15.9 hours on 4 RTX A5000, for tasks that nobody names. Hours of `finlora plan` for 8-bit
 rank 8 are below by task (rows and epochs of FinLoRA's runs, characters / 4 for tokens, {low:.0%} to
 {high:.0%} of 111.1 TFLOPS at 8 bits; headline, whose rows are not at hand, and the certification exams are
-left out), then all of them together beside each published figure, under the assumption that it covers these tasks. Padding,
+left out), then all of them together beside each published figure, under the assumption that it
+covers these tasks. Padding,
 held-out losses and start-up are not counted; characters / 4 is too low for numeric text.
 """
 
