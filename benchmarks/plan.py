@@ -40,10 +40,10 @@ TASKS = {
     "FinanceBench": (86, 858, 4),
 }
 WORDS = """FinLoRA's published GPU memory (NER, Llama 3.1 8B, adapters on q, k and v) beside `finlora plan`.
-No constant is fitted to the table; but that loading is a moment to count was noticed by comparing with it,
-and then read in the code of PEFT and Axolotl. No GPU was at hand: nothing here was measured on one. Errors
-are ours over theirs, minus 1; the CUDA context (0.5 GiB) is left out, as the table agrees with what PyTorch
-allocates.
+No constant is fitted to the table; but that loading is a moment to count was noticed by comparing with
+it, and then read in the code of PEFT and Axolotl. No GPU was at hand: nothing here was measured on one.
+Errors are ours over theirs, minus 1; the CUDA context (0.5 GiB) is left out, as
+the table agrees with what PyTorch allocates.
 
 - The published "GB" are GiB: 8-bit and 4-bit rows lie 3.15 and 3.16 apart; half the linear weights less NF4's
   state are 3.15 GiB, which is 3.38 GB.
@@ -59,8 +59,8 @@ allocates.
   two changes, and the stream between layers in float32. It is too high for batches of 8: the table can't
   hold logits of 8 rows of 153 tokens, or was read at shorter rows.
 - The 16-bit rows don't change with the batch, and are float32: 8.03 billion times 4 bytes is 29.91 GiB, one
-  bfloat16 embedding 0.98 and the adapter 0.02: 30.91. "float32 loading" is that sum: it fits the figures,
-  which is no proof that they came about so. FinLoRA's own 16-bit peak is far lower.
+  bfloat16 embedding 0.98 and the adapter 0.02: 30.91. "float32 loading" is that sum: it fits the
+  figures, which is no proof that they came about so. FinLoRA's own 16-bit peak is far lower.
 - Row lengths are characters / 4 of the published test file: Llama 3.1's tokenizer is gated. The longest row
   has 913 such tokens; "longest" is training with whole batches of those, which nobody had."""
 TIME = """## Time
@@ -68,8 +68,9 @@ TIME = """## Time
 Published: 14.1 to 15.9 hours on 4 RTX A5000, for tasks that nobody names. Hours of `finlora plan` for 8-bit
 rank 8 are below by task (rows and epochs of FinLoRA's runs, characters / 4 for tokens, {low:.0%} to
 {high:.0%} of 111.1 TFLOPS at 8 bits; headline, whose rows are not at hand, and the certification exams are
-left out), then all of them together beside each published figure, under the assumption that it covers these
-tasks. Padding, held-out losses and start-up are not counted; characters / 4 is too low for numeric text.
+left out), then all of them together beside each published figure, under the assumption that it
+covers these tasks. Padding,
+held-out losses and start-up are not counted; characters / 4 is too low for numeric text.
 """
 
 
