@@ -16,6 +16,8 @@ from finlora.row_lengths import RowLengths, row_lengths
 UNCERTAINTY = 0.15
 _VLLM_RANK = 16
 _MOST_DROPPED = 0.01
+# Below so many parameters a layer's matrices are too small to keep a GPU busy.
+_SMALL = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -212,6 +214,8 @@ def _assumed(setting: Setting, found: Needs, source: str, gpu: gpus.GPU | None) 
             f"time: {low:.0%} to {high:.0%} of {gpu.tflops:g} TFLOPS ({gpu.source}); without start-up, "
             "held-out losses and waiting between GPUs"
         )
+    if gpu and setting.shape.parameters < _SMALL:
+        lines.append("a small model leaves a GPU waiting: it will take longer than this")
     if setting.zero_stage == 3 and setting.run.quant_bits != 16:
         lines.append("ZeRO-3 does not cut quantised weights up: every GPU is taken to hold all of them")
     rows = found.rows

@@ -141,6 +141,17 @@ def test_what_comes_later_is_said(project):
     assert made(project, {**MISSING, "quant_bits": 16, "lora_r": 16}).later == ()
 
 
+def test_a_small_model_is_said_to_take_longer(project):
+    slower = "it will take longer than this"
+    small = {**LLAMA, "base_model": "HuggingFaceTB/SmolLM2-135M-Instruct"}
+    assert [
+        any(slower in line for line in made(project, run, "a5000").assumed) for run in (small, LLAMA)
+    ] == [
+        True,
+        False,
+    ]
+
+
 def test_whose_tokens_were_counted_is_said(project, monkeypatch):
     from finlora import builtin
 
