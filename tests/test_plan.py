@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from finlora import data, gpus, plan, plan_needs
+from finlora import data, gpus, plan
 from finlora.memory import GIB
 from tests.tiny import make_tiny_tokenizer
 
@@ -126,10 +126,15 @@ def test_more_gpus_are_offered_only_where_zero3_helps(project):
 
 
 def test_shorter_rows_say_how_many_are_lost(long_rows):
-    report = made(long_rows, {**LLAMA, "sequence_len": 8192, "batch_size": 1}, None, 12.0)
+    report = made(long_rows, {**LLAMA, "sequence_len": 8192}, None, 14.0)
     change = next(change for change in report.changes if "sequence_len" in change.keys)
     assert change.keys["sequence_len"] < 1000
     assert change.price == "4 of 400 rows are dropped"
+    run = {**LLAMA, "sequence_len": 8192, "val_set_size": 0}
+    rows = [{"context": "word " * (2000 if i % 30 == 0 else 60), "target": "positive"} for i in range(400)]
+    data.write_rows(long_rows.dataset, rows)
+    change = next(c for c in made(long_rows, run, None, 14.0).changes if "sequence_len" in c.keys)
+    assert change.price == "14 of 400 rows are dropped; asks for --allow-dropped-rows"
 
 
 def test_what_comes_later_is_said(project):
@@ -163,9 +168,22 @@ def test_nothing_is_written(project):
     assert project.files() == before
 
 
-def test_accumulation_is_asked_in_one_place(project):
-    run = project.load({"a_run": LLAMA}).pick("a_run")
-    assert plan_needs.accumulation_steps(run, 4) == 2
+@pytest.mark.parametrize(("processes", "steps"), [(1, 25), (2, 25), (4, 25)])
+def test_a_global_batch_is_the_same_on_any_number_of_gpus(long_rows, run, processes, steps):
+    keys = {key: value for key, value in LLAMA.items() if key != "gradient_accumulation_steps"}
+    long_rows.write_config({"a_run": {**keys, "batch_size": 4, "global_batch_size": 16, "num_epochs": 1}})
+    command = ["plan", "a_run", "--config", long_rows.config, "--gpus", processes]
+    assert json.loads(run(*command, "--json").out)["rows"]["steps"] == steps
+    # 392 rows by 16; without a global batch more GPUs would take fewer steps.
+    long_rows.write_config({"a_run": {**LLAMA, "batch_size": 4, "num_epochs": 1}})
+    assert json.loads(run(*command, "--json").out)["rows"]["steps"] == -(-392 // (8 * processes))
+
+
+def test_a_global_batch_that_cannot_be_shared_is_told(long_rows, run):
+    keys = {key: value for key, value in LLAMA.items() if key != "gradient_accumulation_steps"}
+    long_rows.write_config({"a_run": {**keys, "global_batch_size": 16}})
+    result = run("plan", "a_run", "--config", long_rows.config, "--gpus", 4)
+    assert (result.code, "global_batch_size 16 can't be split over 4" in result.err) == (2, True)
 
 
 def test_every_gpu_has_its_figures():
@@ -218,7 +236,7 @@ def test_what_is_printed(long_rows, run):
     for text in (
         "4 × NVIDIA RTX A5000, DeepSpeed ZeRO-1",
         "quantisation state",
-        " of 24: ",
+        ", of 24: ",
         "held out, 0 dropped",
         "steps: 7;",
         "GPU-hours",

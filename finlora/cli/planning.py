@@ -50,18 +50,19 @@ def _print(report: Any) -> None:
     where = f"{report.gpus} × {report.gpu or 'GPU'}"
     ds = f", DeepSpeed ZeRO-{report.zero_stage}" if report.zero_stage is not None else ""
     batch = report.needs.batch
-    click.echo(f"{where}{ds}; largest batch: {batch.rows} rows of {batch.tokens} tokens\n")
-    lines = [[part, f"{size / gib:.2f}"] for part, size in memory.parts.items()]
-    lines += [["training, in all", f"{memory.training / gib:.2f}"]]
-    lines += [["loading, for a moment", f"{memory.loading / gib:.2f}"]]
+    click.echo(
+        f"{where}{ds}; largest batch: {batch.rows} row{'s' * (batch.rows > 1)} of {batch.tokens} tokens\n"
+    )
+    lines = [[part, _gib(size)] for part, size in memory.parts.items()]
+    lines += [["training, in all", _gib(memory.training)]]
+    lines += [["loading, for a moment", _gib(memory.loading)]]
     display.table(["memory of each GPU", "GiB"], lines)
-    click.echo(f"\npeak: {memory.peak / gib:.1f} GiB{_verdict(report)}")
+    moment = "while the base model loads" if memory.loading > memory.training else "in training"
+    click.echo(f"\npeak: {memory.peak / gib:.1f} GiB, {moment}{_verdict(report)}")
     for change in report.changes:
         keys = [f"{key} {value}" for key, value in change.keys.items()]
         options = [f"--{key} {value}" for key, value in change.options.items()]
-        click.echo(
-            f"  would fit: {', '.join(keys + options)} ({change.peak / gib:.1f} GiB; costs {change.price})"
-        )
+        click.echo(f"  would fit: {', '.join(keys + options)} ({change.peak / gib:.1f} GiB; {change.price})")
     if report.fits == "too large" and not report.changes:
         click.echo("  no single change makes it fit; take a smaller base model")
     _print_rows(report)
@@ -69,6 +70,10 @@ def _print(report: Any) -> None:
         click.echo(f"later: {line}")
     for line in report.assumed:
         display.say(f"assumed: {line}")
+
+
+def _gib(size: int) -> str:
+    return "< 0.01" if 0 < size < 0.005 * 2**30 else f"{size / 2**30:.2f}"
 
 
 def _verdict(report: Any) -> str:
@@ -80,7 +85,7 @@ def _verdict(report: Any) -> str:
     if report.fits is None:
         return "; for whether it fits, add --gpu NAME or --memory-gb X"
     colours = {"fits": "green", "tight": "yellow", "too large": "red"}
-    return f" of {report.capacity:g}: {click.style(words[report.fits], fg=colours[report.fits])}"
+    return f", of {report.capacity:g}: {click.style(words[report.fits], fg=colours[report.fits])}"
 
 
 def _print_rows(report: Any) -> None:
