@@ -126,4 +126,4 @@ def _larger_gpu(setting: Setting, limit: int) -> Change | None:
     peak = needs(setting).memory.peak
     large = [gpu for gpu in gpus.GPUS if limit < gpu.memory * GIB and peak <= gpu.memory * GIB]
     smallest = min(large, key=lambda gpu: gpu.memory, default=None)
-    return Change({}, {"gpu": smallest.name}, peak, "another GPU") if smallest else None
+    return Change({}, {"gpu": smallest.name}, peak, "a GPU with more memory") if smallest else None

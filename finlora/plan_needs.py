@@ -5,8 +5,9 @@ from functools import cached_property
 
 from finlora.config import RunConfig
 from finlora.costs import Work, training_flops
+from finlora.errors import BaseModelError
 from finlora.memory import Batch, Memory, Tuning, gpu_memory
-from finlora.model_shapes import ModelShape
+from finlora.model_shapes import Linear, ModelShape
 from finlora.planned_rows import PlannedRows, planned_rows
 from finlora.row_lengths import RowLengths
 
@@ -38,12 +39,12 @@ class Setting:
         """What memory and work depend on.
 
         Raises:
-            BaseModelError: a target module is not in the model.
+            BaseModelError: a target module is not in the model, or none is known for it.
         """
         return Tuning(
             quant_bits=self.run.quant_bits,
             rank=self.run.lora_r,
-            targets=self.shape.targets(tuple(self.run.lora_target_modules or _REFERENCE_TARGETS)),
+            targets=_targets(self.shape, self.run),
             dora=self.run.peft_use_dora,
             dropout=self.run.lora_dropout > 0,
             bf16=self.run.dtype != "float32",
@@ -85,6 +86,18 @@ def needs(setting: Setting) -> Needs:
     )
     memory = gpu_memory(shape, tuning, largest)
     return Needs(memory, largest, rows, training_flops(shape, tuning, work))
+
+
+def _targets(shape: ModelShape, run: RunConfig) -> tuple[Linear, ...]:
+    """Return what the adapter changes; of the types in `model_shapes` only Phi 3 lacks q, k, v."""
+    modules = [linear.module for linear in shape.linears]
+    if run.lora_target_modules is None and not set(_REFERENCE_TARGETS) <= set(modules):
+        raise BaseModelError(
+            f"no modules to adapt are known for models of type {shape.model_type!r}; "
+            f"a layer of this model has: {', '.join(modules)}\n"
+            "What to do: choose some of them with lora_target_modules"
+        )
+    return shape.targets(tuple(run.lora_target_modules or _REFERENCE_TARGETS))
 
 
 def _rows(setting: Setting) -> PlannedRows:

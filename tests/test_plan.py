@@ -5,6 +5,7 @@ import json
 import pytest
 
 from finlora import data, gpus, plan
+from finlora.errors import BaseModelError
 from finlora.memory import GIB
 from tests.tiny import make_tiny_tokenizer
 
@@ -146,6 +147,27 @@ def test_what_comes_later_is_said(project):
     assert made(project, {**MISSING, "quant_bits": 16, "lora_r": 16}).later == ()
 
 
+def test_phi_3_wants_its_modules_named_as_training_does(project):
+    config = {"model_type": "phi3", "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2}
+    config |= {"num_attention_heads": 4, "vocab_size": 400}
+    (project.config.parent / "phi").mkdir()
+    (project.config.parent / "phi" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(
+        BaseModelError, match=r"known for models of type 'phi3'.*\n.*with lora_target_modules"
+    ):
+        made(project, {**MISSING, "base_model": "./phi"})
+    named = {**MISSING, "base_model": "./phi", "lora_target_modules": ["qkv_proj"]}
+    assert made(project, named).trainable == 2 * 8 * (64 + 3 * 64)
+
+
+def test_what_no_setting_mends_and_what_is_unknown_is_said(project, run):
+    project.write_config({"a_run": MISSING})
+    out = run("plan", "a_run", "--config", project.config, "--memory-gb", 5).out
+    assert "no other setting of this run would be enough" in out
+    assert "would fit: --gpu a10" in out
+    assert "rows, steps, time and money: unknown without the dataset" in out
+
+
 def test_whose_tokens_were_counted_is_said(project, monkeypatch):
     from finlora import builtin
 
@@ -236,7 +258,7 @@ def test_what_is_printed(long_rows, run):
     for text in (
         "4 × NVIDIA RTX A5000, DeepSpeed ZeRO-1",
         "quantisation state",
-        ", of 24: ",
+        "; 24 GiB are there: ",
         "held out, 0 dropped",
         "steps: 7;",
         "GPU-hours",
@@ -247,6 +269,6 @@ def test_what_is_printed(long_rows, run):
     assert (
         "would fit: batch_size" in run("plan", "a_run", "--config", long_rows.config, "--memory-gb", "14").out
     )
-    assert "add --gpu NAME" in run("plan", "a_run", "--config", long_rows.config).out
+    assert "unknown without --gpu NAME" in run("plan", "a_run", "--config", long_rows.config).out
     as_json = run("plan", "a_run", "--config", long_rows.config, "--json")
     assert json.loads(as_json.out)["run"] == "a_run"
