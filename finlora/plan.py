@@ -10,12 +10,12 @@ from finlora.errors import ConfigError, UsageError
 from finlora.memory import GIB, Memory, trainable_parameters
 from finlora.plan_changes import Change, cheapest_changes
 from finlora.plan_needs import Needs, Setting, needs
+from finlora.prepared_rows import MOST_DROPPED
 from finlora.row_lengths import RowLengths, row_lengths
 
 # How far the plan may be off; tests hold it to this share against the published table.
 UNCERTAINTY = 0.15
 _VLLM_RANK = 16
-_MOST_DROPPED = 0.01
 # Below so many parameters a layer's matrices are too small to keep a GPU busy.
 _SMALL = 1_000_000_000
 
@@ -219,7 +219,7 @@ def _assumed(setting: Setting, found: Needs, source: str, gpu: gpus.GPU | None) 
     if setting.zero_stage == 3 and setting.run.quant_bits != 16:
         lines.append("ZeRO-3 does not cut quantised weights up: every GPU is taken to hold all of them")
     rows = found.rows
-    if rows and rows.dropped > _MOST_DROPPED * rows.rows:
+    if rows and rows.dropped > MOST_DROPPED * rows.rows:
         lines.append("`finlora finetune` stops when over 1% of the rows are too long: --allow-dropped-rows")
     return tuple(lines)
 

@@ -7,6 +7,7 @@ from typing import Any
 from finlora import gpus
 from finlora.memory import GIB
 from finlora.plan_needs import Setting, needs
+from finlora.prepared_rows import MOST_DROPPED
 
 _BITS = (16, 8, 4)
 _LENGTH_SHARES = (0.99, 0.95, 0.90)
@@ -60,7 +61,7 @@ def _changed(
 
 def _smaller_batches(setting: Setting) -> Iterator[Change]:
     for keys in _batch_keys(setting):
-        yield _changed(setting, keys, "nothing but some speed; a step has the same rows")
+        yield _changed(setting, keys, "a little slower; a step has the same rows")
 
 
 def _batch_keys(setting: Setting) -> list[dict[str, int]]:
@@ -79,13 +80,13 @@ def _batch_keys(setting: Setting) -> list[dict[str, int]]:
 
 def _fewer_bits(setting: Setting) -> Iterator[Change]:
     for bits in _BITS[_BITS.index(setting.run.quant_bits) + 1 :]:
-        yield _changed(setting, {"quant_bits": bits}, "speed, and often a little accuracy")
+        yield _changed(setting, {"quant_bits": bits}, "slower, and often a little less accurate")
 
 
 def _both(setting: Setting) -> Iterator[Change]:
     for bits in _BITS[_BITS.index(setting.run.quant_bits) + 1 :]:
         for keys in _batch_keys(setting):
-            yield _changed(setting, {"quant_bits": bits, **keys}, "speed, and often a little accuracy")
+            yield _changed(setting, {"quant_bits": bits, **keys}, "slower, and often a little less accurate")
 
 
 def _shorter(setting: Setting) -> Iterator[Change]:
@@ -100,7 +101,12 @@ def _shorter(setting: Setting) -> Iterator[Change]:
     for share in _LENGTH_SHARES:
         length = totals[int(share * (len(totals) - 1))]
         lost = sum(total > length for total in totals)
-        yield _changed(setting, {"sequence_len": length}, f"{lost} of {len(totals)} rows are dropped")
+        yield _changed(setting, {"sequence_len": length}, _lost(lost, len(totals)))
+
+
+def _lost(rows: int, of: int) -> str:
+    allowed = "" if rows <= MOST_DROPPED * of else "; asks for --allow-dropped-rows"
+    return f"{rows} of {of} rows are dropped{allowed}"
 
 
 def _cut_up(setting: Setting) -> Iterator[Change]:
@@ -111,7 +117,7 @@ def _cut_up(setting: Setting) -> Iterator[Change]:
     while count <= max(_MOST_GPUS, setting.gpus):
         options = {"gpus": count}
         yield _changed(
-            setting, {"deepspeed": "zero3"}, "more GPUs, and speed", options, gpus=count, zero_stage=3
+            setting, {"deepspeed": "zero3"}, "more GPUs, and slower", options, gpus=count, zero_stage=3
         )
         count += 1
 
@@ -120,4 +126,4 @@ def _larger_gpu(setting: Setting, limit: int) -> Change | None:
     peak = needs(setting).memory.peak
     large = [gpu for gpu in gpus.GPUS if limit < gpu.memory * GIB and peak <= gpu.memory * GIB]
     smallest = min(large, key=lambda gpu: gpu.memory, default=None)
-    return Change({}, {"gpu": smallest.name}, peak, "money") if smallest else None
+    return Change({}, {"gpu": smallest.name}, peak, "a GPU with more memory") if smallest else None

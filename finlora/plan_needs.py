@@ -37,7 +37,7 @@ class Setting:
         """What memory and work depend on.
 
         Raises:
-            BaseModelError: a target module is not in the model.
+            BaseModelError: a target module is not in the model, or none is known for it.
         """
         return Tuning(
             quant_bits=self.run.quant_bits,

@@ -8,7 +8,9 @@ from finlora import data, prompts
 from finlora.errors import DataError, Problem
 
 IGNORED = -100
-_MOST_DROPPED = 0.01
+MOST_DROPPED = 0.01
+"""Share of the rows that may be too long before training refuses; `--allow-dropped-rows` lifts it."""
+
 _SHOWN = 5
 
 
@@ -94,7 +96,7 @@ def _check_dropped(
     sequence_len: int,
     allowed: bool,
 ) -> None:
-    if not dropped or (len(dropped) < len(rows) and (allowed or len(dropped) <= _MOST_DROPPED * len(rows))):
+    if not dropped or (len(dropped) < len(rows) and (allowed or len(dropped) <= MOST_DROPPED * len(rows))):
         return
     share = len(dropped) / len(rows)
     first = [Problem(f"{lengths[i]} tokens", file, rows[i].line) for i in dropped[:_SHOWN]]

@@ -105,6 +105,9 @@ def test_light_commands_load_nothing_heavy(project):
         ["compare", "one", "two"],
         ["compare", "one", "two", "--json"],
     ]
+    # A base model whose shape comes with FinLoRA; that of the other runs is nowhere.
+    shipped = {**RUN, "base_model": "meta-llama/Llama-3.1-8B-Instruct"}
+    project.write_config({"first_run": RUN, "second_run": {**RUN, "quant_bits": 4}, "shipped_shape": shipped})
     for name in ("one", "two"):
         shelve(project, name)
     codes, loaded = loaded_by(argvs, project.root)

@@ -4,14 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import plan as published
+from benchmarks.plan import QKV
 from finlora import costs, memory, model_shapes
 from finlora.memory import GIB, Batch, Tuning
 
-QKV = ("q_proj", "k_proj", "v_proj")
-# FinLoRA's benchmark, `resources.rst`: NER, Llama 3.1 8B: (bits, rank): GB for batches of 4 and 8.
-PUBLISHED = {(8, 8): (11.41, 11.81), (4, 8): (8.26, 8.65), (8, 4): (11.40, 11.78), (4, 4): (8.25, 8.61)}
-# Characters / 4 of the mean row of the NER test file: Llama 3.1's tokenizer is gated.
-NER_TOKENS, ANSWER_TOKENS = 153, 3
+# 16-bit rows are doubted: `benchmarks/plan.md`.
+PUBLISHED = {setting: figures for setting, figures in published.MEMORY.items() if setting[0] != 16}
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +26,8 @@ def tuned(shape, bits=16, rank=8, **more):
 @pytest.mark.parametrize(("bits", "rank"), PUBLISHED)
 @pytest.mark.parametrize("rows", [4, 8])
 def test_quantised_rows_of_the_published_table(llama, bits, rank, rows):
-    batch = Batch(rows, NER_TOKENS, rows * ANSWER_TOKENS)
-    ours = memory.gpu_memory(llama, tuned(llama, bits, rank), batch)
-    # The table is what PyTorch allocated: without the CUDA context.
-    error = (ours.peak - memory.overhead()) / GIB / PUBLISHED[bits, rank][rows == 8] - 1
-    assert abs(error) < 0.15
+    ours, _ = published.memory_gib(llama, bits, rank, rows)
+    assert abs(published.error(ours, PUBLISHED[bits, rank][rows == 8])) < 0.15
 
 
 def test_all_quantised_rows_were_compared():
@@ -42,13 +38,14 @@ def test_the_tables_gigabytes_are_gib(llama):
     between = memory.quantised_bytes(llama, 8) + memory.quantisation_state(llama, 8)
     between -= memory.quantised_bytes(llama, 4) + memory.quantisation_state(llama, 4)
     for column in (0, 1):
-        published = PUBLISHED[8, 8][column] - PUBLISHED[4, 8][column]
-        assert abs(between / GIB - published) < 0.01
-        assert abs(between / 1e9 - published) > 0.2
+        said = PUBLISHED[8, 8][column] - PUBLISHED[4, 8][column]
+        assert abs(between / GIB - said) < 0.01
+        assert abs(between / 1e9 - said) > 0.2
 
 
 @pytest.mark.parametrize(("rank", "parameters"), [(8, 4_718_592), (4, 2_359_296)])
 def test_trainable_parameters_are_the_published_ones(llama, rank, parameters):
+    assert abs(published.error(parameters / 1e6, published.PARAMETERS[rank])) < 0.001
     assert memory.trainable_parameters(llama, tuned(llama, rank=rank)) == parameters
     magnitudes = 32 * (4096 + 1024 + 1024)
     assert memory.trainable_parameters(llama, tuned(llama, rank=rank, dora=True)) == parameters + magnitudes

@@ -126,10 +126,15 @@ def test_more_gpus_are_offered_only_where_zero3_helps(project):
 
 
 def test_shorter_rows_say_how_many_are_lost(long_rows):
-    report = made(long_rows, {**LLAMA, "sequence_len": 8192, "val_set_size": 0}, None, 12.0)
+    report = made(long_rows, {**LLAMA, "sequence_len": 8192}, None, 14.0)
     change = next(change for change in report.changes if "sequence_len" in change.keys)
     assert change.keys["sequence_len"] < 1000
     assert change.price == "4 of 400 rows are dropped"
+    run = {**LLAMA, "sequence_len": 8192, "val_set_size": 0}
+    rows = [{"context": "word " * (2000 if i % 30 == 0 else 60), "target": "positive"} for i in range(400)]
+    data.write_rows(long_rows.dataset, rows)
+    change = next(c for c in made(long_rows, run, None, 14.0).changes if "sequence_len" in c.keys)
+    assert change.price == "14 of 400 rows are dropped; asks for --allow-dropped-rows"
 
 
 def test_what_comes_later_is_said(project):
@@ -150,6 +155,22 @@ def test_a_small_model_is_said_to_take_longer(project):
         True,
         False,
     ]
+
+
+def test_phi_3_is_planned_with_its_one_matrix(project):
+    config = {"model_type": "phi3", "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2}
+    config |= {"num_attention_heads": 4, "vocab_size": 400}
+    (project.config.parent / "phi").mkdir()
+    (project.config.parent / "phi" / "config.json").write_text(json.dumps(config))
+    assert made(project, {**MISSING, "base_model": "./phi"}).trainable == 2 * 8 * (64 + 3 * 64)
+
+
+def test_what_no_setting_mends_and_what_is_unknown_is_said(project, run):
+    project.write_config({"a_run": MISSING})
+    out = run("plan", "a_run", "--config", project.config, "--memory-gb", 5).out
+    assert "no other setting of this run would be enough" in out
+    assert "would fit: --gpu a10" in out
+    assert "rows, steps, time and money: unknown without the dataset" in out
 
 
 def test_whose_tokens_were_counted_is_said(project, monkeypatch):
@@ -174,13 +195,22 @@ def test_nothing_is_written(project):
     assert project.files() == before
 
 
-@pytest.mark.parametrize(("gpus", "accumulation"), [(1, 8), (2, 4), (4, 2)])
-def test_a_global_batch_is_that_of_the_training(project, gpus, accumulation):
-    whole = {key: value for key, value in LLAMA.items() if key != "gradient_accumulation_steps"}
-    alone = {**whole, "batch_size": 2}
-    report = made(project, {**alone, "global_batch_size": 16}, None, None, gpus)
-    same = made(project, {**alone, "gradient_accumulation_steps": accumulation}, None, None, gpus)
-    assert report.needs.rows.steps == same.needs.rows.steps
+@pytest.mark.parametrize(("processes", "steps"), [(1, 25), (2, 25), (4, 25)])
+def test_a_global_batch_is_the_same_on_any_number_of_gpus(long_rows, run, processes, steps):
+    keys = {key: value for key, value in LLAMA.items() if key != "gradient_accumulation_steps"}
+    long_rows.write_config({"a_run": {**keys, "batch_size": 4, "global_batch_size": 16, "num_epochs": 1}})
+    command = ["plan", "a_run", "--config", long_rows.config, "--gpus", processes]
+    assert json.loads(run(*command, "--json").out)["rows"]["steps"] == steps
+    # 392 rows by 16; without a global batch more GPUs would take fewer steps.
+    long_rows.write_config({"a_run": {**LLAMA, "batch_size": 4, "num_epochs": 1}})
+    assert json.loads(run(*command, "--json").out)["rows"]["steps"] == -(-392 // (8 * processes))
+
+
+def test_a_global_batch_that_cannot_be_shared_is_told(long_rows, run):
+    keys = {key: value for key, value in LLAMA.items() if key != "gradient_accumulation_steps"}
+    long_rows.write_config({"a_run": {**keys, "global_batch_size": 16}})
+    result = run("plan", "a_run", "--config", long_rows.config, "--gpus", 4)
+    assert (result.code, "global_batch_size 16 can't be split over 4" in result.err) == (2, True)
 
 
 def test_every_gpu_has_its_figures():
@@ -233,7 +263,7 @@ def test_what_is_printed(long_rows, run):
     for text in (
         "4 × NVIDIA RTX A5000, DeepSpeed ZeRO-1",
         "quantisation state",
-        " of 24: ",
+        "; 24 GiB are there: ",
         "held out, 0 dropped",
         "steps: 7;",
         "GPU-hours",
@@ -244,6 +274,6 @@ def test_what_is_printed(long_rows, run):
     assert (
         "would fit: batch_size" in run("plan", "a_run", "--config", long_rows.config, "--memory-gb", "14").out
     )
-    assert "add --gpu NAME" in run("plan", "a_run", "--config", long_rows.config).out
+    assert "unknown without --gpu NAME" in run("plan", "a_run", "--config", long_rows.config).out
     as_json = run("plan", "a_run", "--config", long_rows.config, "--json")
     assert json.loads(as_json.out)["run"] == "a_run"

@@ -50,25 +50,30 @@ def _print(report: Any) -> None:
     where = f"{report.gpus} × {report.gpu or 'GPU'}"
     ds = f", DeepSpeed ZeRO-{report.zero_stage}" if report.zero_stage is not None else ""
     batch = report.needs.batch
-    click.echo(f"{where}{ds}; largest batch: {batch.rows} rows of {batch.tokens} tokens\n")
-    lines = [[part, f"{size / gib:.2f}"] for part, size in memory.parts.items()]
-    lines += [["training, in all", f"{memory.training / gib:.2f}"]]
-    lines += [["loading, for a moment", f"{memory.loading / gib:.2f}"]]
+    click.echo(
+        f"{where}{ds}; largest batch: {batch.rows} row{'s' * (batch.rows > 1)} of {batch.tokens} tokens\n"
+    )
+    lines = [[part, _gib(size)] for part, size in memory.parts.items()]
+    lines += [["training, in all", _gib(memory.training)]]
+    lines += [["loading, for a moment", _gib(memory.loading)]]
     display.table(["memory of each GPU", "GiB"], lines)
-    click.echo(f"\npeak: {memory.peak / gib:.1f} GiB{_verdict(report)}")
+    moment = "while the base model loads" if memory.loading > memory.training else "in training"
+    click.echo(f"\npeak: {memory.peak / gib:.1f} GiB ({moment}){_verdict(report)}")
+    if report.fits == "too large" and not any(change.keys for change in report.changes):
+        click.echo("  no other setting of this run would be enough; a smaller base model may be")
     for change in report.changes:
         keys = [f"{key} {value}" for key, value in change.keys.items()]
         options = [f"--{key} {value}" for key, value in change.options.items()]
-        click.echo(
-            f"  would fit: {', '.join(keys + options)} ({change.peak / gib:.1f} GiB; costs {change.price})"
-        )
-    if report.fits == "too large" and not report.changes:
-        click.echo("  no single change makes it fit; take a smaller base model")
+        click.echo(f"  would fit: {', '.join(keys + options)} ({change.peak / gib:.1f} GiB; {change.price})")
     _print_rows(report)
     for line in report.later:
         click.echo(f"later: {line}")
     for line in report.assumed:
         display.say(f"assumed: {line}")
+
+
+def _gib(size: int) -> str:
+    return "< 0.01" if 0 < size < 0.005 * 2**30 else f"{size / 2**30:.2f}"
 
 
 def _verdict(report: Any) -> str:
@@ -80,12 +85,13 @@ def _verdict(report: Any) -> str:
     if report.fits is None:
         return "; for whether it fits, add --gpu NAME or --memory-gb X"
     colours = {"fits": "green", "tight": "yellow", "too large": "red"}
-    return f" of {report.capacity:g}: {click.style(words[report.fits], fg=colours[report.fits])}"
+    return f"; {report.capacity:g} GiB are there: {click.style(words[report.fits], fg=colours[report.fits])}"
 
 
 def _print_rows(report: Any) -> None:
     rows = report.needs.rows
     if rows is None:
+        click.echo("rows, steps, time and money: unknown without the dataset")
         return
     click.echo(
         f"rows: {rows.train:,} to train on, {rows.validation:,} held out, {rows.dropped:,} dropped as too "
@@ -93,7 +99,7 @@ def _print_rows(report: Any) -> None:
     )
     click.echo(f"steps: {rows.steps:,}; {rows.tokens:,} tokens an epoch")
     if report.hours is None:
-        click.echo("time: unknown; add --gpu NAME")
+        click.echo("time and money: unknown without --gpu NAME")
         return
     click.echo(f"time: {_time(report.hours)}, {_range(report.gpu_hours)} GPU-hours")
     if report.cost:
