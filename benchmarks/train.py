@@ -23,8 +23,8 @@ from finlora.events import EventReader
 from finlora.files import write_json
 from finlora.privacy import OFFLINE, QUIET
 
-REPEATS = 3
-ROWS, BATCH = 64, 8
+REPEATS = 2
+ROWS, BATCH = 32, 8
 RUN = "train"
 FINLORA = "finlora finetune"
 REFERENCE = "reference's settings, axolotl train"
