@@ -109,6 +109,8 @@ def read(folder: Path) -> Adapter:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
+        # Half a character (a lone surrogate) could not be printed.
+        json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError, OSError) as error:
         raise AdapterError(f"{path}: can't be read: {error}") from None
     if not isinstance(value, dict):
@@ -127,7 +129,10 @@ def find(path_or_name: str, root: Path | None) -> Adapter:
         UsageError: nothing is called so; near names are listed.
         AdapterError: it is there, but no adapter.
     """
-    folder = Path(path_or_name).expanduser()
+    try:
+        folder = Path(path_or_name).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"{path_or_name}: {error}") from None
     if folder.exists():
         # "." has no name, and an adapter is called like its folder.
         return read(folder if folder.name else folder.absolute())

@@ -60,9 +60,9 @@ class RunConfig(BaseModel):
     global_batch_size: int | None = Field(
         None,
         ge=1,
-        le=2**32,
-        description="an integer from 1: rows of an optimiser step over all GPUs, whatever their number; "
-        "in the place of gradient_accumulation_steps",
+        le=65536,
+        description="an integer from 1 to 65536: rows of an optimiser step over all GPUs, whatever their "
+        "number; in the place of gradient_accumulation_steps",
     )
     sequence_len: int = Field(
         4096, ge=8, le=1048576, description="an integer from 8 to 1048576: tokens of the longest row"

@@ -35,7 +35,7 @@ def parse_object(text: str, file: str) -> dict[str, Any]:
 
     try:
         entries = json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
-        json.dumps(entries, ensure_ascii=False).encode()
+        json.dumps(entries, ensure_ascii=False, allow_nan=False).encode()
     except json.JSONDecodeError as error:
         raise ConfigError([Problem(f"not JSON: {error.msg}", file, error.lineno, error.colno)]) from None
     except RecursionError:

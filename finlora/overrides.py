@@ -24,6 +24,8 @@ def parse_overrides(texts: list[str]) -> dict[str, Any]:
             raise UsageError(f"--set {text}: {key.strip()} is set twice")
         try:
             values[key.strip()] = json.loads(value)
+            # NaN and numbers too large for one (1e400) are no JSON, though Python reads them.
+            json.dumps(values[key.strip()], allow_nan=False)
         except (ValueError, RecursionError):
             values[key.strip()] = value
     return values

@@ -1,6 +1,7 @@
 """The machines that train together: which of them this is, where they meet, and by which interface."""
 
 import ipaddress
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ PRINTED = ("slurm", "ray")
 _PORT = 29500
 _TABLE = Path("/proc/net/route")
 _UP = 1
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -73,9 +75,21 @@ def cluster(
             f"--num-machines {machines} needs {missing} too. Start the same command on every machine:\n"
             f"--machine-rank is its number, 0 to {machines - 1}; --main-process-ip the address of machine 0"
         )
+    if not _is_host(address):
+        raise UsageError(
+            f"--main-process-ip {address!r}: a host name or an IP address is wanted, without port or blanks"
+        )
     if not 0 <= rank < machines:
         raise UsageError(f"--machine-rank {rank}: the ranks of {machines} machines are 0 to {machines - 1}")
     return Cluster(machines, rank, address, port or _PORT, launcher)
+
+
+def _is_host(address: str) -> bool:
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return _HOST.fullmatch(address) is not None
+    return True
 
 
 def _printed(

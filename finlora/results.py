@@ -81,6 +81,7 @@ def kept(root: Path, variant: str, run: str) -> list[Score]:
 def _read(path: Path) -> Score:
     try:
         value: Any = json.loads(path.read_text(encoding="utf-8"))
+        json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError, OSError) as error:
         raise FinLoRAError(f"{path}: can't be read: {error}\n{_again(path)}") from None
     damaged = shapes.faults(value, _SHAPE)

@@ -6,6 +6,8 @@ from typing import Any
 
 Check = Callable[[Any], bool]
 
+_MOST = 2**63
+
 
 def faults(record: Any, shape: Mapping[str, Check]) -> list[str]:
     """Return the keys of a shape whose value is missing or of another kind.
@@ -35,8 +37,8 @@ def flag(value: Any) -> bool:
 
 
 def count(value: Any) -> bool:
-    """Tell whether a value is a whole number from 0."""
-    return isinstance(value, int) and not flag(value) and value >= 0
+    """Tell whether a value is a whole number from 0; one too large to count with is damage."""
+    return isinstance(value, int) and not flag(value) and 0 <= value < _MOST
 
 
 def positive(value: Any) -> bool:
@@ -46,7 +48,8 @@ def positive(value: Any) -> bool:
 
 def number(value: Any) -> bool:
     """Tell whether a value is a finite number."""
-    return isinstance(value, int | float) and not flag(value) and math.isfinite(value)
+    whole = isinstance(value, int) and not flag(value) and abs(value) < _MOST
+    return whole or (isinstance(value, float) and math.isfinite(value))
 
 
 def record(value: Any) -> bool:

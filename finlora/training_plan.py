@@ -177,6 +177,8 @@ def _chosen_run(file: ConfigFile, name: str, options: Options) -> RunConfig:
     if options.overrides:
         run = overrides.override(name, run, options.overrides)
     if problems := axolotl_yaml.passthrough_problems(file, name, run):
+        if "axolotl" in options.overrides:
+            problems = [replace(problem, file="--set", line=None) for problem in problems]
         raise ConfigError(problems)
     changed = bool(options.overrides) or options.max_steps is not None
     if changed and not options.new_name:

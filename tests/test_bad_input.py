@@ -1,6 +1,7 @@
 """Bad input through the command line: one clear message, the right exit code, and nothing lost."""
 
 import json
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -276,7 +277,7 @@ CASES = {
         f"{TRAIN} --set lora_r=x --as b", 2, "--set: run 'first_run': lora_r is \"x\"; allowed:"
     ),
     "--max-steps without --as": Case(f"{TRAIN} --max-steps 3", 2, "Name it: --as first_run_trial"),
-    "--max-steps 0": Case(f"{TRAIN} --max-steps 0 --as b", 2, "0 is not in the range x>=1"),
+    "--max-steps 0": Case(f"{TRAIN} --max-steps 0 --as b", 2, "0 is not in the range 1<=x<=65536"),
     "--as a run of the file": Case(
         f"{TRAIN} --as second_run", 2, "a run of the config file is called so; take another name"
     ),
@@ -292,7 +293,7 @@ CASES = {
     "a DeepSpeed file that is no JSON": Case(
         f"{DRY} --num-processes 2 --deepspeed data/train/rows.jsonl", 1, "rows.jsonl is not JSON"
     ),
-    "no processes": Case(f"{DRY} --num-processes 0", 2, "0 is not in the range x>=1"),
+    "no processes": Case(f"{DRY} --num-processes 0", 2, "0 is not in the range 1<=x<=65536"),
     "8 bits with DoRA on a CPU": Case(
         TRAIN, 2, "8-bit with DoRA does not train on a CPU", settings(quant_bits=8, peft_use_dora=True)
     ),
@@ -336,11 +337,50 @@ CASES = {
     "an unknown command": Case("finetun", 2, "No such command 'finetun'. Did you mean 'finetune'?"),
     "an unknown option": Case(f"{TRAIN} --dryrun", 2, "No such option '--dryrun'. Did you mean '--dry-run'?"),
     "no name": Case("finetune", 2, "Missing argument 'NAME'"),
+    # Several machines, and batches of all of them.
+    "an address with a command in it": Case(
+        f"{DRY} --num-machines 2 --machine-rank 0 --main-process-ip 'a b; rm'",
+        2,
+        "a host name or an IP address is wanted",
+    ),
+    "an address with a port": Case(
+        f"{DRY} --num-machines 2 --machine-rank 0 --main-process-ip h:29500", 2, "without port or blanks"
+    ),
+    "too many machines": Case(f"{DRY} --num-machines 99999999", 2, "is not in the range 1<=x<=4096"),
+    "a global batch nobody has": Case(
+        TRAIN, 2, "global_batch_size is 4294967296; allowed: an integer", settings(global_batch_size=2**32)
+    ),
+    "a global batch that can't be split": Case(
+        f"{DRY} --num-processes 3 --set global_batch_size=16 --as new", 2, "can't be split over 3 processes"
+    ),
+    "half a global batch": Case(
+        TRAIN,
+        2,
+        "leave one of them out",
+        settings(global_batch_size=16, gradient_accumulation_steps=2),
+    ),
+    "NaN on the command line": Case(
+        f"{DRY} --set 'axolotl={{\"weight_decay\": NaN}}' --as new", 2, "allowed: an object of"
+    ),
+    "a number too large for one": Case(TRAIN, 2, "not JSON", config('{"a": {"learning_rate": 1e400}}')),
+    "an axolotl key on the command line": Case(
+        f"{DRY} --set 'axolotl={{\"weight_decai\": 1}}' --as new",
+        2,
+        "--set: run 'first_run': axolotl.weight_decai is no key",
+    ),
+    # Comparisons.
+    "one adapter to compare": Case("compare tuned", 2, "compare wants two adapters or more"),
+    "an adapter in nobody's home": Case(
+        "compare ~nobody-is-called-so/x tuned", 2, "~nobody-is-called-so/x: "
+    ),
+    "half a character in a manifest": Case(
+        "compare tuned other", 1, "finlora.json: can't be read", adapter("finlora.json", b'{"a": "\\ud800"}')
+    ),
 }
 
 
 def test_enough_is_tried():
-    assert len(CASES) == 85
+    assert len(CASES) == 97
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -352,7 +392,7 @@ def test_bad_input_is_one_clear_message_and_nothing_is_lost(name, project, run, 
     for variable, value in case.variables:
         monkeypatch.setenv(variable, value)
     before = project.files()
-    done = run(*case.argv.split())
+    done = run(*shlex.split(case.argv))
     message = case.message.format(
         config=project.config,
         dataset=project.dataset,

@@ -34,7 +34,7 @@ def with_offline(command: F) -> F:
 def with_cluster(command: F) -> F:
     """Add the options that say which machines train together, and what starts their processes."""
     options = [
-        click.option("--num-machines", type=click.IntRange(1), help="Machines that train together."),
+        click.option("--num-machines", type=click.IntRange(1, 4096), help="Machines that train together."),
         click.option("--machine-rank", type=click.IntRange(0), help="Which of them this is; 0 publishes."),
         click.option("--main-process-ip", metavar="HOST", help="Name or address of machine 0."),
         click.option(

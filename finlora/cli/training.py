@@ -23,7 +23,7 @@ from finlora.errors import UsageError
 @click.option("--dry-run", is_flag=True, help="Print the YAML and the exact command; start nothing.")
 @click.option(
     "--num-processes",
-    type=click.IntRange(1),
+    type=click.IntRange(1, 65536),
     help="Training processes over all machines; default: the visible GPUs (1 on a CPU) of each.",
 )
 @with_cluster
