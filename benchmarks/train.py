@@ -39,7 +39,8 @@ q, k and v, unquantised base on every side, effective batch {BATCH}, prompt `[IN
 padding not counted. Loss is the mean over the epoch; rows come in another order on each side.
 
 - `{FINLORA}`: as it comes: bfloat16 where the CPU has it, output logits for answers alone, rows in
-  order of length, nothing recomputed, every core.
+  order of length, nothing recomputed, every core. Its seconds hold a checkpoint after every step of so short
+  a training (it saves ten times a training); the others save none.
 - `{REFERENCE}`: what the FinLoRA benchmark's template says (gradient checkpointing, no packing, random order,
   logits for every token, batch 4 × accumulation 2), and what it comes to without a GPU: float32 (its
   `bf16: auto`), no 8-bit optimiser. Plain `axolotl train`: accelerate gives it one thread.
