@@ -232,6 +232,9 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Report the end of the steps; saving follows."""
+        if self.job.step == state.max_steps and self.trainer.eval_dataset is not None:
+            # Cut off after its last checkpoint: the held-out loss that was due then may be missing.
+            self.trainer.evaluate()
         peak = max((torch.cuda.max_memory_allocated(i) for i in range(torch.cuda.device_count())), default=0)
         self._emit(
             "trained",

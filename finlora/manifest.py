@@ -48,7 +48,7 @@ class History:
             self.end = dict(event)
         elif kind == "step":
             self.losses.append((event["step"], event["loss"]))
-        elif kind == "eval":
+        elif kind == "eval" and event["step"] not in dict(self.validation):
             self.validation.append((event["step"], event["loss"]))
 
     def prove(self, log: Path) -> None:
