@@ -6,7 +6,7 @@ import sys
 import click
 
 from finlora import __version__
-from finlora.cli import answering, comparing, planning, project, rehearsing, training
+from finlora.cli import answering, comparing, data, planning, project, rehearsing, training
 from finlora.errors import FinLoRAError
 from finlora.privacy import be_quiet
 
@@ -73,7 +73,7 @@ for command in (
     planning.plan,
     rehearsing.rehearse,
     project.fetch_deepspeed,
-    project.data_,
+    data.data_,
     project.doctor,
     project.init,
 ):

@@ -185,26 +185,3 @@ def schema() -> None:
     from finlora.config import json_schema
 
     print_json(json_schema())
-
-
-@click.group("data")
-def data_() -> None:
-    """Make the datasets that are built here."""
-
-
-@data_.command()
-@click.argument("name")
-@with_config
-def build(name: str, config: Path | None) -> None:
-    """Build the dataset NAME (sentiment_sample or formula_built) from this project's own material.
-
-    \b
-    Example:
-      finlora data build sentiment_sample
-    """
-    from finlora import config as configs
-    from finlora import project
-
-    around = config_around(config)
-    for path in project.build_dataset(configs.project_root(around) if around else Path.cwd(), name):
-        click.echo(path)
