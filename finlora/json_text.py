@@ -55,6 +55,12 @@ def parse_object(text: str, file: str) -> dict[str, Any]:
     return entries
 
 
+def show(value: Any) -> str:
+    """Return a value as JSON for a message, cut off where it is long."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
 class KeyLines:
     """Where keys stand in a JSON text. Composed only once somebody asks: that takes a moment."""
 
@@ -70,20 +76,32 @@ class KeyLines:
         except (yaml.YAMLError, RecursionError):
             return None
 
-    def of(self, *path: str) -> int | None:
-        """Return the 1-based line of the deepest key of `path` that is there, or None."""
+    def of(self, *path: str | int) -> int | None:
+        """Return the 1-based line of the deepest part of `path` that is there, or None.
+
+        Args:
+            path: keys of objects and 0-based places in lists, from the outside in.
+        """
         node, line = self._tree, None
         for wanted in path:
-            pairs = node.value if isinstance(node, yaml.MappingNode) else []
-            found = [(key, value) for key, value in pairs if key.value == wanted]
-            if not found:
+            found = _children(node).get(wanted)
+            if found is None:
                 break
-            line, node = found[-1][0].start_mark.line + 1, found[-1][1]
+            line, node = found[0].start_mark.line + 1, found[1]
         return line
 
     def repeated(self) -> list[tuple[str, int | None]]:
         """Return (key, 1-based line) of every key that stands a second time in its object."""
         return list(_repeated(self._tree))
+
+
+def _children(node: yaml.Node | None) -> dict[str | int, tuple[yaml.Node, yaml.Node]]:
+    """Return what is inside a node: by its key or its place, where it begins and what it is."""
+    if isinstance(node, yaml.MappingNode):
+        return {key.value: (key, value) for key, value in node.value}
+    if isinstance(node, yaml.SequenceNode):
+        return {place: (value, value) for place, value in enumerate(node.value)}
+    return {}
 
 
 def _repeated(node: yaml.Node | None) -> Iterator[tuple[str, int | None]]:
