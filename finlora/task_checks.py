@@ -144,7 +144,7 @@ def _shared_files(task: Task, tasks: Mapping[str, Task]) -> Iterator[Fault]:
             }:
                 yield (
                     ("files", side),
-                    f"files.{side} is '{task.files[side]}', a file of the task '{other.id}'; name it otherwise",
+                    f"files.{side} is '{task.files[side]}', a file of the task '{other.id}'; rename it",
                 )
 
 

@@ -229,14 +229,15 @@ class Task(Entry):
     rows: dict[Side, Count] = Field(
         default_factory=dict, description="an object: train and test to the published number of rows"
     )
+    rows_note: Text | None = Field(None, description="text: where these counts come from, unless counted")
     mended_rows: dict[Side, Count] = Field(
         default_factory=dict,
         description="an object: train and test to the number of mended rows, where known",
     )
     files: dict[Side, File] = Field(
         min_length=1,
-        description="an object: train and test to a path below the project's data/, of letters, digits, _, -, "
-        ". and /, ending in .jsonl",
+        description="an object: train and test to a path below the project's data/, "
+        "of letters, digits, _, -, . and /, ending in .jsonl",
     )
     defects: list[Defect] = Field(default_factory=list, description="a list of objects with what and mended")
 
