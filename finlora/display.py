@@ -1,6 +1,7 @@
 """What people see: tables, the training's progress bar, plain lines in a log. Only `cli` uses it."""
 
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
@@ -213,6 +214,29 @@ def rehearsal(record: Any) -> None:
     else:
         say(f"{record.run}: failed at '{record.stages[-1].name}' after {seconds:.0f} s")
     say(f"YAML, log and adapter of the rehearsal: {record.folder}")
+
+
+def tasks(lines: Iterable[Any]) -> None:
+    """Print the tasks, a line each."""
+    rows = []
+    for line in lines:
+        counts = " / ".join(
+            f"{line.rows[side]:,}" if side in line.rows else "-" for side in ("train", "test")
+        )
+        terms = "" if line.terms == "free" else line.terms
+        here = " ".join(line.here) or "-"
+        rows.append([line.task, line.family, line.answer, counts, line.source, line.licence, terms, here])
+    table(["task", "family", "answer", "train / test", "source", "licence", "terms", "here"], rows)
+    say("all about one: finlora data show TASK")
+
+
+def sections(title: str, parts: Iterable[tuple[str, Sequence[str]]]) -> None:
+    """Print a title, and below it headings with their lines."""
+    click.echo(title)
+    for heading, lines in parts:
+        click.echo(f"\n{click.style(heading, bold=True)}")
+        for line in lines:
+            click.echo(textwrap.indent(line, "  "))
 
 
 def checks(found: Iterable[Any]) -> list[Any]:

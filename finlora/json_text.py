@@ -9,6 +9,9 @@ import yaml
 
 from finlora.errors import ConfigError, Problem
 
+# Where something stands in a JSON text: keys of objects and 0-based places in lists, from the outside in.
+Place = tuple[str | int, ...]
+
 
 def parse_object(text: str, file: str) -> dict[str, Any]:
     """Parse a JSON object; a key that stands twice is a fault, not a silent last-one-wins.

@@ -5,7 +5,7 @@ from pathlib import Path
 from string import Formatter
 
 from finlora.errors import did_you_mean
-from finlora.task_faults import Place
+from finlora.json_text import Place
 from finlora.task_schema import Bring, Hub, Mix, Task, Unpublished
 
 Fault = tuple[Place, str]
@@ -110,7 +110,7 @@ def _mix(task: Task, tasks: Mapping[str, Task], faulty: set[str]) -> Iterator[Fa
         if part not in tasks:
             near = did_you_mean(part, list(tasks)) or "; see all with: finlora data list"
             yield place, f"source.parts names '{part}', which is no task{near}"
-        elif task.id in _inside(part, tasks):
+        elif task.id in made_of(part, tasks):
             yield place, f"source.parts: '{part}' is made of '{task.id}' itself"
         elif isinstance(task.source, Mix) and "train" not in tasks[part].files:
             yield place, f"source.parts: '{part}' has no training rows"
@@ -122,7 +122,7 @@ def _mix(task: Task, tasks: Mapping[str, Task], faulty: set[str]) -> Iterator[Fa
             )
 
 
-def _inside(name: str, tasks: Mapping[str, Task]) -> set[str]:
+def made_of(name: str, tasks: Mapping[str, Task]) -> set[str]:
     """Return a task and all it is made of."""
     seen: set[str] = set()
     todo = [name]

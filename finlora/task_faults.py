@@ -8,9 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from finlora.errors import did_you_mean
-from finlora.json_text import show
-
-Place = tuple[str | int, ...]
+from finlora.json_text import Place, show
 
 
 def faults(model: type[BaseModel], entry: Mapping[str, Any]) -> list[tuple[Place, str]]:

@@ -63,9 +63,7 @@ class Entry(BaseModel):
 class Part(Entry):
     """One file of a source."""
 
-    path: Inside = Field(
-        description="text: the file's path in its repository or folder; * stands for what nobody has seen"
-    )
+    path: Inside = Field(description="text: the file's path in its repository or folder")
     member: Inside | None = Field(None, description="text: the file inside, where `path` is a zip archive")
     columns: list[Text] | None = Field(
         None, min_length=1, description="a list of texts: the columns, where a text file does not name them"
@@ -74,9 +72,8 @@ class Part(Entry):
         None,
         min_length=1,
         max_length=1,
-        description="one character: what stands between columns, the last one of a line counting",
+        description="one character: what stands between columns; the last ones of a line count",
     )
-    encoding: Literal["utf-8", "latin-1"] = Field("utf-8", description="utf-8 or latin-1: of a text file")
     sha256: str | None = Field(
         None,
         pattern="^[0-9a-f]{64}$",

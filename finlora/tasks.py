@@ -10,8 +10,8 @@ from pathlib import Path
 
 from finlora import task_checks
 from finlora.errors import ConfigError, Problem, UsageError, did_you_mean
-from finlora.json_text import KeyLines, parse_object
-from finlora.task_faults import Place, faults
+from finlora.json_text import KeyLines, Place, parse_object
+from finlora.task_faults import faults
 from finlora.task_schema import (
     SPLITS,
     UNPINNED,
@@ -94,7 +94,7 @@ def load(config: Path | None = None) -> Mapping[str, Task]:
     for name, place, message in task_checks.together(tasks, added, faulty):
         problems.append(files[name].problem(place, message))
     if problems:
-        raise ConfigError(problems, "An example: finlora data show tfns --json")
+        raise ConfigError(problems, "A whole task, under the key task: finlora data show tfns --json")
     return tasks
 
 

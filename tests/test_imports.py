@@ -68,6 +68,11 @@ SAME_FLOOR = {
     ("plan", "plan_needs"),
     ("plan", "plan_changes"),
     ("plan_changes", "plan_needs"),
+    # A task: its form, the words for its faults, what holds between its parts and between tasks.
+    ("tasks", "task_checks"),
+    ("tasks", "task_faults"),
+    ("tasks", "task_schema"),
+    ("task_checks", "task_schema"),
     ("cli", "display"),
 }
 HEAVY = {
@@ -166,7 +171,7 @@ def test_nothing_imports_the_command_line():
         ("signal", {"launch"}),
         # For JSON's key lines and for Axolotl's files.
         ("yaml", {"json_text", "axolotl_yaml"}),
-        ("pydantic", {"config", "tasks"}),
+        ("pydantic", {"config", "task_faults", "task_schema"}),
         ("matplotlib", {"loss_plot"}),
         ("urllib", {"deepspeed", "models", "doctor"}),
         ("http", {"deepspeed"}),

@@ -4,12 +4,64 @@ from pathlib import Path
 
 import click
 
-from finlora.cli.shared import config_around, with_config
+from finlora.cli.shared import config_around, print_json, with_config, with_json
 
 
 @click.group("data")
 def data_() -> None:
     """Get, make and check the datasets of the tasks."""
+
+
+@data_.command("list")
+@click.option(
+    "--family",
+    type=click.Choice(["general", "reporting", "analysis", "certification"]),
+    help="Only the tasks of this family.",
+)
+@with_config
+@with_json
+def list_(family: str | None, config: Path | None, as_json: bool) -> None:
+    """List the tasks: rows, source, licence, and which files are here.
+
+    \b
+    Example:
+      finlora data list --family reporting
+    """
+    from finlora import display, task_list, tasks
+    from finlora.config import project_root
+
+    around = config_around(config)
+    root = project_root(around) if around else Path.cwd()
+    lines = task_list.overview(tasks.load(around), root / "data", family)
+    if as_json:
+        print_json(task_list.records(lines))
+    else:
+        display.tasks(lines)
+
+
+@data_.command()
+@click.argument("task")
+@with_config
+@with_json
+def show(task: str, config: Path | None, as_json: bool) -> None:
+    """Show all about TASK: prompt, source, licence, split, faults, and the runs that train on it.
+
+    \b
+    Example:
+      finlora data show tfns
+    """
+    from finlora import config as configs
+    from finlora import display, task_list, tasks
+
+    around = config_around(config)
+    known = tasks.load(around)
+    picked = tasks.pick(known, task)
+    root = configs.project_root(around) if around else Path.cwd()
+    shown = task_list.show(picked, known, root / "data", configs.load(around) if around else None)
+    if as_json:
+        print_json(shown)
+    else:
+        display.sections(f"{picked.name}: {picked.description}", task_list.page(shown))
 
 
 @data_.command()
