@@ -81,7 +81,8 @@ def _parts(task: Task) -> Iterator[Fault]:
             if part.member and not part.path.endswith(".zip"):
                 yield (*place, "member"), f"member is for a zip archive; path is '{part.path}'"
             if (part.columns is None) != (part.separator is None):
-                yield place, "columns and separator go together: both or none"
+                key = "separator" if part.columns is None else "columns"
+                yield (*place, key), "columns and separator go together: both or none"
 
 
 def together(tasks: Mapping[str, Task], own: set[str], faulty: set[str]) -> list[tuple[str, Place, str]]:

@@ -41,6 +41,7 @@ class _Spot:
 
     @property
     def name(self) -> str:
+        """The path as a person would write it, places in lists counted from 1."""
         return _dotted(self.path)
 
 

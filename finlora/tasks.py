@@ -62,6 +62,7 @@ class _File:
     lines: KeyLines
 
     def problem(self, place: Place, message: str) -> Problem:
+        """Return a fault of this file, with the line of what it is about."""
         return Problem(message, str(self.path), self.lines.of(*place))
 
 
