@@ -93,9 +93,9 @@ def together(tasks: Mapping[str, Task], own: set[str], faulty: set[str]) -> list
         own: the ids of those a project added.
         faulty: the ids of tasks left out for their faults, which others may well name.
     """
-    found = []
+    found = list(_shared_files(tasks))
     for name, task in tasks.items():
-        faults = [*_mix(task, tasks, faulty), *_shared_files(task, tasks)]
+        faults = list(_mix(task, tasks, faulty))
         if name in own and isinstance(task.source, Unpublished):
             kinds = "a task of your own has kind hub, bring, built or mix"
             faults.append((("source", "kind"), f"source.kind is 'unpublished'; {kinds}"))
@@ -134,20 +134,13 @@ def made_of(name: str, tasks: Mapping[str, Task]) -> set[str]:
     return seen
 
 
-def _shared_files(task: Task, tasks: Mapping[str, Task]) -> Iterator[Fault]:
+def _shared_files(tasks: Mapping[str, Task]) -> Iterator[tuple[str, Place, str]]:
     # The rows as published lie beside the mended ones, under a name that no other task may take.
-    for other in tasks.values():
-        if other is task:
-            return
-        for side in task.files:
-            if _all_names(task, side) & {
-                name for theirs in other.files for name in _all_names(other, theirs)
-            }:
-                yield (
-                    ("files", side),
-                    f"files.{side} is '{task.files[side]}', a file of the task '{other.id}'; rename it",
-                )
-
-
-def _all_names(task: Task, side: str) -> set[str]:
-    return {str(task.path(Path(), side, as_published)).lower() for as_published in (False, True)}
+    owners: dict[str, str] = {}
+    for name, task in tasks.items():
+        for side, file in task.files.items():
+            names = {str(task.path(Path(), side, as_published)).lower() for as_published in (False, True)}
+            others = {owners.setdefault(one, name) for one in names} - {name}
+            for other in others:
+                message = f"files.{side} is '{file}', a file of the task '{other}'; rename it"
+                yield name, ("files", side), message
