@@ -121,8 +121,10 @@ def _source(source: Mapping[str, Any]) -> Iterator[str]:
     if source["kind"] == "hub":
         yield f"{source['repo']} on the Hugging Face hub, revision: {source['revision']}"
     elif source["kind"] == "mix":
-        yield "a mix; the published one repeats the rows of its parts:"
+        yield "a mix; the published one has the rows of its parts so often:"
         yield ", ".join(f"{part} x{times}" for part, times in source["parts"].items())
+        if source["balanced"]:
+            yield "and takes as many of each as the smallest has then"
     elif source["kind"] == "bring":
         yield f"files to bring: {source['where']}"
     elif source["kind"] == "built":

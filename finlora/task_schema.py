@@ -138,6 +138,11 @@ class Mix(Entry):
         min_length=1,
         description="an object: task to how often the published mix repeats its rows, from 1 to 1000",
     )
+    balanced: bool = Field(
+        False,
+        description="true or false: the published mix takes as many rows of each part as the smallest has, "
+        "drawn at random",
+    )
 
 
 class Conversion(Entry):

@@ -1,4 +1,4 @@
-"""The parts of the pages that are made from the code: the commands, the keys of a run, the shipped runs."""
+"""The parts of the pages that are made from the code: commands, keys of a run and a task, runs, tasks."""
 
 import json
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from finlora import axolotl_yaml
+from finlora import axolotl_yaml, task_list, task_schema, tasks
 from finlora.cli import cli
 from finlora.config import CONFIG_NAME, RunConfig, load
 
@@ -87,8 +87,65 @@ def runs() -> str:
     return "\n".join([f"| {' | '.join(columns)} |", "| --- | --- | --- | ---: | ---: | ---: |", *rows])
 
 
+def task_table() -> str:
+    """Return the table of the shipped tasks, family by family."""
+    shipped = tasks.load()
+    rows = []
+    for line in task_list.overview(shipped, ROOT / "data"):
+        counts = [f"{line.rows[side]:,}" if side in line.rows else "-" for side in ("train", "test")]
+        terms = line.licence + ("" if line.terms in ("free", line.licence) else f", {line.terms}")
+        what = shipped[line.task].description
+        rows.append(
+            f"| `{line.task}` | {line.family} | {line.answer} | {what} | {' | '.join(counts)} "
+            f"| {line.source} | {terms} |"
+        )
+    columns = ["task", "family", "answer", "what is asked", "train", "test", "source", "licence"]
+    return "\n".join(
+        [f"| {' | '.join(columns)} |", "| --- | --- | --- | --- | ---: | ---: | --- | --- |", *rows]
+    )
+
+
+def task_keys() -> str:
+    """Return the table of the keys of a task, those inside its objects after them."""
+    return "\n".join(
+        ["| key | default | allowed |", "| --- | --- | --- |", *_task_keys(task_schema.Task, "")]
+    )
+
+
+def _task_keys(model: Any, outer: str) -> Iterator[str]:
+    for key, field in model.model_fields.items():
+        if key == "kind":
+            continue
+        default = "required" if field.is_required() else "absent"
+        if not field.is_required() and field.get_default(call_default_factory=True) not in (None, [], {}, ""):
+            value = field.get_default(call_default_factory=True)
+            default = "absent" if isinstance(value, task_schema.Entry) else f"`{_text(value)}`"
+        yield f"| `{outer}{key}` | {default} | {field.description} |"
+        for inner, name in _INSIDE.get((model, key), ()):
+            yield from _task_keys(inner, f"{outer}{name}")
+
+
+# Field of a task: the objects it holds, each with how its keys are written.
+_PART = (task_schema.Part, "files.SPLIT[].")
+_INSIDE = {
+    (task_schema.Task, "source"): (
+        (task_schema.Hub, "source (hub)."),
+        (task_schema.Bring, "source (bring)."),
+        (task_schema.Built, "source (built)."),
+        (task_schema.Mix, "source (mix)."),
+    ),
+    (task_schema.Task, "convert"): ((task_schema.Conversion, "convert."),),
+    (task_schema.Task, "licence"): ((task_schema.Licence, "licence."),),
+    (task_schema.Task, "split"): ((task_schema.Split, "split."),),
+    (task_schema.Hub, "files"): (_PART,),
+}
+
 # Page: its generated parts, by name.
-PARTS = {"README.md": {"commands": commands, "keys": keys}, "docs/runs.md": {"runs": runs}}
+PARTS = {
+    "README.md": {"commands": commands, "keys": keys},
+    "docs/runs.md": {"runs": runs},
+    "docs/data.md": {"tasks": task_table, "task-keys": task_keys},
+}
 
 
 def filled(page: str, text: str) -> str:

@@ -556,3 +556,10 @@ def test_an_unknown_task_is_told_with_the_nearest():
         UsageError, match=r"no task 'tfn', did you mean 'tfns'\?\nSee all with: finlora data list"
     ):
         tasks.pick(SHIPPED, "tfn")
+
+
+def test_the_example_in_the_docs_is_a_task(tmp_path):
+    page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+    [example] = re.findall(r"^```json\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    entry = json.loads(example)
+    assert entry["id"] in tasks.load(write(tmp_path, entry))
