@@ -22,6 +22,7 @@ SAME_FLOOR = {
     ("builtin", "launch"),
     ("models", "launch"),
     ("models", "builtin"),
+    ("models", "hub"),
     ("inference", "models"),
     ("inference", "answers"),
     ("inference", "cpu_patches"),
@@ -68,6 +69,14 @@ SAME_FLOOR = {
     ("plan", "plan_needs"),
     ("plan", "plan_changes"),
     ("plan_changes", "plan_needs"),
+    # Data: a converter's form, and who reads records for it.
+    ("converters", "tasks"),
+    ("sheets", "converters"),
+    ("sheets", "archives"),
+    ("tables", "converters"),
+    ("tables", "archives"),
+    ("tables", "sheets"),
+    ("tables", "data"),
     ("cli", "display"),
 }
 HEAVY = {
@@ -168,10 +177,13 @@ def test_nothing_imports_the_command_line():
         ("yaml", {"json_text", "axolotl_yaml"}),
         ("pydantic", {"config", "tasks"}),
         ("matplotlib", {"loss_plot"}),
-        ("urllib", {"deepspeed", "models", "doctor"}),
+        ("urllib", {"deepspeed", "hub", "models", "doctor"}),
         ("http", {"deepspeed"}),
-        ("httpx", {"models", "doctor"}),
-        ("huggingface_hub", {"models", "doctor"}),
+        ("httpx", {"hub", "doctor"}),
+        ("huggingface_hub", {"hub", "models", "doctor"}),
+        ("pyarrow", {"sheets"}),
+        ("openpyxl", {"sheets"}),
+        ("zipfile", {"archives", "sheets"}),
         ("axolotl", {"axolotl_plugin", "answer_logits", "machines", "probes"}),
         ("pickle", set()),
         ("requests", set()),
@@ -182,11 +194,11 @@ def test_a_library_has_its_owners(library, owners):
     assert users(library) == owners
 
 
-def test_models_and_doctor_take_addresses_apart_and_open_none():
+def test_hub_models_and_doctor_take_addresses_apart_and_open_none():
     names = {
         target
         for name, tree in TREES.items()
-        if module_of(name) in ("models", "doctor")
+        if module_of(name) in ("hub", "models", "doctor")
         for target in imports(tree)
         if target.startswith("urllib")
     }
