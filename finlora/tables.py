@@ -4,16 +4,17 @@ Nothing in such a file is run, and nothing is unpacked to a path. Every fault na
 """
 
 import csv
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from finlora.archives import member as member_of
 from finlora.converters import Record
 from finlora.data import LFS_POINTER
 from finlora.errors import DataError, Problem
+from finlora.json_records import read_json, read_jsonl
 from finlora.sheets import check_header, read_parquet, read_xlsx
 
 LINE_LIMIT = 16 << 20
@@ -24,13 +25,30 @@ _MAGIC = {b"PAR1": "a Parquet file", b"PK\x03\x04": "a zip archive or workbook",
 _INDEX = "index"
 
 
-def read(path: Path, name: str, member: str | None = None) -> Sequence[Record]:
+@dataclass(frozen=True)
+class Form:
+    """What a text file does not say of itself.
+
+    Args:
+        columns: their names, where the first line does not name them.
+        separator: what stands between them, where it is not what the file's ending means.
+    """
+
+    columns: Sequence[str] = ()
+    separator: str | None = None
+
+
+_PLAIN = Form()
+
+
+def read(path: Path, name: str, member: str | None = None, form: Form = _PLAIN) -> Sequence[Record]:
     """Read the records of a file.
 
     Args:
         path: the file.
         name: the file as the user would know it; its ending says what it is.
         member: the file inside, where `path` is a zip archive.
+        form: what a text file does not say of itself.
 
     Returns:
         At least one record, in file order.
@@ -47,10 +65,10 @@ def read(path: Path, name: str, member: str | None = None) -> Sequence[Record]:
     try:
         with path.open("rb") as file:
             if member is None:
-                return _records(file, shown, ending)
+                return _records(file, shown, ending, form)
             _check_head(file, name, ".zip")
             with member_of(file, name, member, FILE_LIMIT) as inner:
-                return _records(inner, shown, ending)
+                return _records(inner, shown, ending, form)
     except OSError as error:
         raise DataError([Problem(f"can't be read: {error.strerror or error}", shown)]) from None
 
@@ -81,9 +99,9 @@ def _check_file(path: Path, name: str) -> None:
         raise DataError([Problem(kind, name)])
 
 
-def _records(file: IO[bytes], name: str, ending: str) -> Sequence[Record]:
+def _records(file: IO[bytes], name: str, ending: str, form: Form) -> Sequence[Record]:
     _check_head(file, name, ending)
-    records = _READERS[ending](file, name)
+    records = _READERS[ending](file, name, form)
     if not records:
         raise DataError([Problem("holds no record", name)])
     return records
@@ -128,12 +146,12 @@ def _lines(file: IO[bytes], name: str, encoding: str = "utf-8") -> Iterator[str]
             raise DataError([Problem("not UTF-8 text", name, line, error.start + 1)]) from None
 
 
-def _read_csv(file: IO[bytes], name: str, delimiter: str = ",") -> list[Record]:
+def _read_csv(file: IO[bytes], name: str, form: Form) -> list[Record]:
     csv.field_size_limit(LINE_LIMIT)
-    reader = csv.reader(_lines(file, name), strict=True, delimiter=delimiter)
+    reader = csv.reader(_lines(file, name), strict=True, delimiter=form.separator or ",")
     records: list[Record] = []
     problems: list[Problem] = []
-    header: list[str] = []
+    header = list(form.columns)
     first = 1
     try:
         for row in reader:
@@ -156,100 +174,12 @@ def _read_csv(file: IO[bytes], name: str, delimiter: str = ",") -> list[Record]:
     return records
 
 
-def _read_tsv(file: IO[bytes], name: str) -> list[Record]:
-    return _read_csv(file, name, "\t")
+def _read_tsv(file: IO[bytes], name: str, form: Form) -> list[Record]:
+    return _read_csv(file, name, Form(form.columns, form.separator or "\t"))
 
 
-def _read_jsonl(file: IO[bytes], name: str) -> list[Record]:
-    values: list[tuple[int, Any]] = []
-    problems: list[Problem] = []
-    for line, text in enumerate(_lines(file, name), 1):
-        if text.strip():
-            try:
-                values.append((line, _parse(text)))
-            except (ValueError, RecursionError) as error:
-                problems.append(Problem(_not_json(error), name, line))
-        if len(problems) == _MOST_PROBLEMS:
-            break
-    return _objects(values, name, problems)
-
-
-def _read_json(file: IO[bytes], name: str) -> list[Record]:
-    text = "".join(_lines(file, name))
-    try:
-        content = _parse(text)
-    except json.JSONDecodeError as error:
-        raise DataError([Problem(_not_json(error), name, error.lineno, error.colno)]) from None
-    except (ValueError, RecursionError) as error:
-        raise DataError([Problem(_not_json(error), name)]) from None
-    if not isinstance(content, list):
-        raise DataError([Problem("must be a list of objects, one for each record", name, 1)])
-    return _objects(list(enumerate(content, 1)), name, [])
-
-
-def _parse(text: str) -> Any:
-    return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("the same key twice in one object")
-    return found
-
-
-def _no_number(word: str) -> Any:
-    raise ValueError(f"{word}, which JSON has not")
-
-
-def _not_json(error: Exception) -> str:
-    if isinstance(error, RecursionError):
-        return "nested too deeply"
-    return f"not JSON: {error.msg if isinstance(error, json.JSONDecodeError) else error}"
-
-
-def _objects(values: list[tuple[int, Any]], name: str, problems: list[Problem]) -> list[Record]:
-    """Check that values are objects with the same columns, and each column of one type."""
-    records: list[Record] = []
-    types: dict[str, str] = {}
-    for line, value in values:
-        fault = _fault(value, types, records[0].values if records else None)
-        if fault:
-            problems.append(Problem(fault, name, line))
-        else:
-            records.append(Record(value, name, line))
-        if len(problems) >= _MOST_PROBLEMS:
-            break
-    if problems:
-        raise DataError(sorted(problems, key=lambda problem: problem.line or 0))
-    return records
-
-
-def _fault(value: Any, types: dict[str, str], first: Mapping[str, Any] | None) -> str | None:
-    if not isinstance(value, dict) or not value:
-        return "a record is a JSON object with at least one column"
-    if first is not None and value.keys() != first.keys():
-        strange = ", ".join(sorted(value.keys() ^ first.keys()))
-        return f"columns differ from those of the first record: {strange}"
-    for column, item in value.items():
-        kind = _type(item)
-        if kind and types.setdefault(column, kind) != kind:
-            return f"'{column}' is {kind}, and {types[column]} in earlier records"
-        if isinstance(item, str) and re.search("[\ud800-\udfff]", item):
-            return f"'{column}' holds half a character (a lone surrogate)"
-    return None
-
-
-def _type(item: Any) -> str | None:
-    """Return what a value is, in words; None for null, which any column may have."""
-    if item is None:
-        return None
-    kinds = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list"}
-    return kinds.get(type(item), "an object")
-
-
-def _read_txt(file: IO[bytes], name: str) -> list[Record]:
-    """Read plain lines, each a record with the one column `text`.
+def _read_txt(file: IO[bytes], name: str, form: Form) -> list[Record]:
+    """Read plain lines, each a record; without named columns there is one, `text`.
 
     Old text files are not UTF-8; their bytes count as Latin-1 where that gives no control character.
     """
@@ -260,16 +190,41 @@ def _read_txt(file: IO[bytes], name: str) -> list[Record]:
         lines = list(_lines(file, name, "latin-1"))
         if any(re.search("[\x7f-\x9f]", line) for line in lines):
             raise error from None
-    pairs = [(number, line.rstrip("\r\n")) for number, line in enumerate(lines, 1)]
-    return [Record({"text": text}, name, number) for number, text in pairs if text.strip()]
+    columns = form.columns or ("text",)
+    records = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        values = line.rstrip("\r\n").rsplit(form.separator or "\t", len(columns) - 1)
+        if len(values) < len(columns):
+            wanted = f"{len(columns)} columns ({', '.join(columns)}) with {form.separator!r} between them"
+            raise DataError([Problem(f"a line is {wanted}", name, number)])
+        records.append(Record(dict(zip(columns, values, strict=True)), name, number))
+    return records
 
 
-_READERS: dict[str, Callable[[IO[bytes], str], Sequence[Record]]] = {
-    ".parquet": read_parquet,
+def _read_jsonl(file: IO[bytes], name: str, _form: Form) -> Sequence[Record]:
+    return read_jsonl(_lines(file, name), name)
+
+
+def _read_json(file: IO[bytes], name: str, _form: Form) -> Sequence[Record]:
+    return read_json(_lines(file, name), name)
+
+
+def _read_parquet(file: IO[bytes], name: str, _form: Form) -> Sequence[Record]:
+    return read_parquet(file, name)
+
+
+def _read_xlsx(file: IO[bytes], name: str, _form: Form) -> Sequence[Record]:
+    return read_xlsx(file, name)
+
+
+_READERS: dict[str, Callable[[IO[bytes], str, Form], Sequence[Record]]] = {
+    ".parquet": _read_parquet,
     ".csv": _read_csv,
     ".tsv": _read_tsv,
     ".json": _read_json,
     ".jsonl": _read_jsonl,
-    ".xlsx": read_xlsx,
+    ".xlsx": _read_xlsx,
     ".txt": _read_txt,
 }

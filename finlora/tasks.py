@@ -29,6 +29,15 @@ class Part(_Entry):
 
     path: Text = Field(description="text: the file's path in its repository or folder")
     member: Text | None = Field(None, description="text: the file inside, where `path` is a zip archive")
+    columns: list[Text] | None = Field(
+        None, min_length=1, description="a list of texts: the columns, where a text file does not name them"
+    )
+    separator: str | None = Field(
+        None,
+        min_length=1,
+        max_length=1,
+        description="one character: what stands between columns; the last ones of a line count",
+    )
     sha256: str | None = Field(
         None,
         pattern="^[0-9a-f]{64}$",

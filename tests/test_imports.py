@@ -76,7 +76,12 @@ SAME_FLOOR = {
     ("tables", "converters"),
     ("tables", "archives"),
     ("tables", "sheets"),
+    ("tables", "json_records"),
+    ("json_records", "converters"),
     ("tables", "data"),
+    ("mixing", "converters"),
+    ("sources", "hub"),
+    ("fetch", "task_rows"),
     ("cli", "display"),
 }
 HEAVY = {
@@ -183,7 +188,6 @@ def test_nothing_imports_the_command_line():
         ("huggingface_hub", {"hub", "models", "doctor"}),
         ("pyarrow", {"sheets"}),
         ("openpyxl", {"sheets"}),
-        ("zipfile", {"archives", "sheets"}),
         ("axolotl", {"axolotl_plugin", "answer_logits", "machines", "probes"}),
         ("pickle", set()),
         ("requests", set()),
