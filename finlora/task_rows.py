@@ -17,7 +17,7 @@ from finlora.errors import DataError, Problem, UsageError
 from finlora.tasks import Bring, Hub, Mix, Side, Task
 
 OnEvent = Callable[[Mapping[str, Any]], None]
-_SIDES: tuple[Side, ...] = ("train", "test")
+SIDES: tuple[Side, ...] = ("train", "test")
 Convert = Callable[[Task, Mapping[str, Any], bool], Converted]
 
 
@@ -88,7 +88,7 @@ def make(root: Path, task: Task, tasks: Mapping[str, Task], options: Options, te
     folder = root / "data"
     busy = f"'{task.id}' is being fetched already, by process"
     with files.hold(folder / f".fetch-{task.id}.lock", lambda pid: f"{busy} {pid}; wait for it, or end it"):
-        paths = {side: task.path(folder, side, options.as_published) for side in _SIDES if side in task.files}
+        paths = {side: task.path(folder, side, options.as_published) for side in SIDES if side in task.files}
         looks = {side: cards.look(path) for side, path in paths.items()}
         recipe = _recipe(folder, task, tasks, options.as_published)
         if not options.overwrite:

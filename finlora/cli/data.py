@@ -53,13 +53,14 @@ def fetch(
       finlora data fetch fnxl --accept-licence --file ~/Downloads/test_sample.csv
     """
     from finlora import config as configs
-    from finlora import display
     from finlora import fetch as fetching
+    from finlora import fetch_display as display
     from finlora import tasks as registry
+    from finlora.task_rows import Options
 
     around = config_around(config)
     root = configs.project_root(around) if around else Path.cwd()
-    options = fetching.Options(as_published, accept_licence, overwrite, offline, files)
+    options = Options(as_published, accept_licence, overwrite, offline, files)
     with display.Fetching() as shown:
         outcomes = fetching.run(root, registry.load(around), tasks, options, shown.show)
     if as_json:
