@@ -116,6 +116,8 @@ def _check_head(file: IO[bytes], name: str, ending: str) -> None:
         kind = "is empty"
     elif head.startswith(LFS_POINTER):
         kind = "is a Git LFS pointer, not data; fetch the file itself: git lfs pull"
+    elif head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        kind = "is UTF-16 text; save it as UTF-8"
     elif re.match(rb"(\xef\xbb\xbf)?\s*<(!doctype html|html)", head, re.IGNORECASE):
         kind = "is a web page, not data; download the file itself"
     else:
