@@ -12,7 +12,7 @@ from finlora.errors import DataError, Problem
 from finlora.files import write_atomic
 
 COLUMNS = ("context", "target")
-_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _MOST_PROBLEMS = 20
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ def read_lines(path: Path) -> list[tuple[int, bytes]]:
         content = path.read_bytes()
     except OSError as error:
         raise DataError([Problem(f"can't be read: {error.strerror}", name)]) from None
-    if content.startswith(_LFS_POINTER):
+    if content.startswith(LFS_POINTER):
         raise DataError(
             [Problem("is a Git LFS pointer, not data", name)], "Fetch the file itself: git lfs pull"
         )

@@ -5,6 +5,7 @@
     │   └── ConfigError     exit 2   the config file; carries every problem found
     ├── DataError           exit 1   dataset files; carries every problem found
     ├── BaseModelError      exit 1   a base model that can't be had or read
+    ├── HubError            exit 1   files of a hub that can't be had
     ├── AdapterError        exit 1   a folder that is no adapter, or the wrong one
     ├── DeepSpeedError      exit 1   DeepSpeed configuration files
     └── LaunchError         the child's exit code (128 + n for a signal)
@@ -73,6 +74,10 @@ class DataError(_ProblemsError):
 
 class BaseModelError(FinLoRAError):
     """A base model that can't be found, fetched or read."""
+
+
+class HubError(FinLoRAError):
+    """Files of a dataset repository that can't be had from the hub."""
 
 
 class AdapterError(FinLoRAError):

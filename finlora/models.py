@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from finlora import builtin
+from finlora import builtin, hub
 from finlora.errors import BaseModelError, FinLoRAError, did_you_mean
 from finlora.files import fingerprint
 from finlora.launch import run_tool
@@ -113,37 +113,20 @@ def _hub(name: str, offline: bool, say: Callable[[str], None]) -> Path:
 
 
 def _download(name: str) -> Path:
-    import httpx
     from huggingface_hub import constants, snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 
-    host = urlsplit(constants.ENDPOINT).hostname
-    log_in = "log in with `hf auth login` or set HF_TOKEN"
+    page = f"{urlsplit(constants.ENDPOINT).hostname}/{name}"
     try:
         return Path(snapshot_download(name, allow_patterns=_WANTED_FILES, ignore_patterns=_OTHER_FILES))
-    except GatedRepoError:
-        problem = f"{host} gives it only to those who accepted its licence"
-        step = f"accept the licence on the model's page ({host}/{name}), then {log_in}"
-    except RepositoryNotFoundError:
-        problem = f"{host} knows no such model, or it is private"
-        step = f"check the name; for a private model {log_in}; a folder is written ./{name}"
-    # A download through hf_xet fails with RuntimeError.
-    except (HfHubHTTPError, httpx.HTTPError, OSError, RuntimeError) as error:
-        answers = [e.response.status_code for e in (error, error.__cause__) if isinstance(e, HfHubHTTPError)]
-        if answers and answers[0] in (401, 403):
-            problem = f"{host} refuses access (status {answers[0]})"
-            step = f"{log_in} with a token that may read it"
-        elif isinstance(error, OSError) and error.errno is not None:
-            problem, step = (
-                f"the hub's cache can't be written: {error.strerror}",
-                "free some space, try again",
-            )
-        else:
-            problem = f"{host} answers with status {answers[0]}" if answers else f"{host} can't be reached"
-            step = (
-                "try again; behind a firewall set HF_ENDPOINT to a mirror, or copy the model's folder here "
-                f"and name it with ./ in front; no hub is needed for {builtin.NAME}"
-            )
+    except Exception as error:
+        problem, step = hub.explain(
+            error,
+            "model",
+            page,
+            absent=f"check the name; for a private model {hub.LOG_IN}; a folder is written ./{name}",
+            instead="behind a firewall set HF_ENDPOINT to a mirror, or copy the model's folder here "
+            f"and name it with ./ in front; no hub is needed for {builtin.NAME}",
+        )
     raise BaseModelError(f"{name} can't be fetched: {problem}\nWhat to do: {step}")
 
 

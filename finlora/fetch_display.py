@@ -1,0 +1,66 @@
+"""What people see of `finlora data fetch`: bars, lines in a log, the table at the end. Only `cli` uses it."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from finlora.display import say, table
+from finlora.task_rows import SIDES, Outcome
+
+
+class Fetching:
+    """Shows several tasks being fetched at once: a bar each on a terminal, a line for each step in a log."""
+
+    def __init__(self) -> None:
+        self._bars: Any = None
+        self._tasks: dict[str, Any] = {}
+        self._doing: dict[str, str] = {}
+
+    def __enter__(self) -> "Fetching":
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
+
+            self._bars = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                DownloadColumn(),
+                TransferSpeedColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+
+    def show(self, event: Mapping[str, Any]) -> None:
+        """Take what a task is doing, and bytes that came."""
+        task, doing = event["task"], event["doing"]
+        text = f"{task}: {doing}{' ' + event['path'] if 'path' in event else ''}"
+        if self._bars is not None:
+            if task not in self._tasks:
+                self._tasks[task] = self._bars.add_task(text, total=None)
+            self._bars.update(self._tasks[task], description=text, advance=event.get("bytes", 0))
+        elif self._doing.get(task) != doing:
+            say(f"{task}: {doing}")
+        self._doing[task] = doing
+
+
+def fetched(outcomes: Sequence[Outcome]) -> None:
+    """Print what became of each task, then in full why some failed or what they need."""
+    rows = [
+        [
+            o.task,
+            o.state,
+            *(f"{o.rows[side]:,}" if side in o.rows else "-" for side in SIDES),
+            f"{o.dropped:,}" if o.rows else "-",
+        ]
+        for o in outcomes
+    ]
+    table(["task", "state", "train rows", "test rows", "dropped"], rows)
+    for outcome in outcomes:
+        if outcome.note:
+            say(f"{outcome.task}: {outcome.note}")

@@ -1,0 +1,294 @@
+"""The files of one task: its source converted, mended or as published, checked, each file with its card."""
+
+import importlib
+import json
+import pkgutil
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from finlora import __version__, cards, converters, data, files, mixing, sources
+from finlora.converters import Converted, Dropped
+from finlora.errors import DataError, Problem, UsageError
+from finlora.tasks import Bring, Hub, Mix, Side, Task
+
+OnEvent = Callable[[Mapping[str, Any]], None]
+SIDES: tuple[Side, ...] = ("train", "test")
+Convert = Callable[[Task, Mapping[str, Any], bool], Converted]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line adds.
+
+    Args:
+        as_published: the published rows, faults included, under another name.
+        accept_licence: the user accepts non-commercial and unstated terms.
+        overwrite: replace files whatever made them, and fetch again what is there.
+        offline: use the hub's cache alone.
+        files: what the user got for a task whose files no hub has.
+    """
+
+    as_published: bool = False
+    accept_licence: bool = False
+    overwrite: bool = False
+    offline: bool = False
+    files: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task.
+
+    Args:
+        task: its id.
+        state: `fetched`, `there already`, `failed`, or what it needs.
+        note: why it failed, what it needs, or what is unusual.
+        rows: side to number of rows.
+        dropped: records that became no row.
+        files: the dataset files, relative to the project.
+    """
+
+    task: str
+    state: str
+    note: str = ""
+    rows: Mapping[Side, int] = field(default_factory=dict)
+    dropped: int = 0
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Rows, and what their cards say of where they come from."""
+
+    converted: Converted
+    source: Mapping[str, Any]
+    # File of the source to the split it belongs to, and split to records.
+    splits: Mapping[str, str]
+    records: Mapping[str, int]
+
+
+def make(root: Path, task: Task, tasks: Mapping[str, Task], options: Options, tell: OnEvent) -> Outcome:
+    """Fetch, convert, check and write the files of a task.
+
+    Args:
+        root: the project's folder.
+        task: with a source of kind hub, bring or mix; the parts of a mix are there.
+        tasks: the registry.
+        options: what the command line adds.
+        tell: takes what happens: `task`, `doing`, and while fetching `path` and `bytes`.
+
+    Raises:
+        FinLoRAError: and what was there is there.
+    """
+    folder = root / "data"
+    busy = f"'{task.id}' is being fetched already, by process"
+    with files.hold(folder / f".fetch-{task.id}.lock", lambda pid: f"{busy} {pid}; wait for it, or end it"):
+        paths = {side: task.path(folder, side, options.as_published) for side in SIDES if side in task.files}
+        looks = {side: cards.look(path) for side, path in paths.items()}
+        recipe = _recipe(folder, task, tasks, options.as_published)
+        if not options.overwrite:
+            if all(_is_of(look, recipe) for look in looks.values()):
+                return _there(root, task, paths, looks)
+            _keep_foreign(root, paths, looks)
+        tell({"task": task.id, "doing": "fetching"})
+        made = _make(folder, task, tasks, options, tell)
+        contents = {side: _checked(paths[side], made.converted.rows.get(side, [])) for side in paths}
+        for side, content in contents.items():
+            card = _card(task, side, content, made, recipe, options.as_published)
+            cards.publish(paths[side], content, card)
+    notes = _unusual(task, made.converted, options.as_published)
+    rows = {side: len(made.converted.rows[side]) for side in paths}
+    names = tuple(str(path.relative_to(root)) for path in paths.values())
+    return Outcome(task.id, "fetched", notes, rows, len(made.converted.dropped), names)
+
+
+def converter(task: Task) -> Convert:
+    """Return the function that turns a task's records into rows.
+
+    It is looked up among the modules of `finlora.converters`, so that a task file can name no other code.
+
+    Raises:
+        UsageError: there is none of the name.
+    """
+    known = sorted({found.name for found in pkgutil.iter_modules(converters.__path__)} - {"mending"})
+    how = task.convert.how
+    convert = (
+        getattr(importlib.import_module(f"finlora.converters.{how}"), "convert", None)
+        if how in known
+        else None
+    )
+    if convert is None:
+        raise UsageError(f"task '{task.id}': there is no converter '{how}'; there are: {', '.join(known)}")
+    found: Convert = convert
+    return found
+
+
+def _recipe(folder: Path, task: Task, tasks: Mapping[str, Task], as_published: bool) -> str:
+    """Return a digest of what decides a task's rows besides its source's files."""
+    parts = {}
+    if isinstance(task.source, Mix):
+        paths = {part: tasks[part].path(folder, "train", as_published) for part in task.source.parts}
+        parts = {part: files.sha256(path) for part, path in paths.items()}
+    return files.digest([task.model_dump(mode="json"), as_published, __version__, parts])
+
+
+def _is_of(look: cards.Look, recipe: str) -> bool:
+    return look.state == "made" and look.card is not None and look.card.get("recipe") == recipe
+
+
+def _there(root: Path, task: Task, paths: Mapping[Side, Path], looks: Mapping[Side, cards.Look]) -> Outcome:
+    counts = {side: (look.card or {})["counts"] for side, look in looks.items()}
+    rows = {side: found["rows"] for side, found in counts.items()}
+    dropped = sum(sum(found["dropped"].values()) for found in counts.values())
+    return Outcome(
+        task.id, "there already", "", rows, dropped, tuple(str(p.relative_to(root)) for p in paths.values())
+    )
+
+
+def _keep_foreign(root: Path, paths: Mapping[Side, Path], looks: Mapping[Side, cards.Look]) -> None:
+    """Refuse to overwrite what a fetch did not make."""
+    why = {"unknown": "was not made by finlora data fetch (it has no card)", "changed": "was changed since"}
+    lines = [
+        f"{paths[side].relative_to(root)} {why[look.state]}"
+        for side, look in looks.items()
+        if look.state in why
+    ]
+    if lines:
+        step = "Keep it under another name, or replace it with --overwrite"
+        raise UsageError("\n".join([*lines, step]))
+
+
+def _make(folder: Path, task: Task, tasks: Mapping[str, Task], options: Options, tell: OnEvent) -> _Made:
+    if isinstance(task.source, Mix):
+        return _mixed(folder, task, task.source, tasks, options.as_published)
+
+    def on_bytes(path: str, count: int) -> None:
+        tell({"task": task.id, "doing": "fetching", "path": path, "bytes": count})
+
+    if isinstance(task.source, Hub):
+        known = _known(folder, task)
+        source = sources.from_hub(task, task.source, known, options.offline, on_bytes)
+    else:
+        assert isinstance(task.source, Bring)
+        source = sources.from_files(task, task.source, options.files)
+    tell({"task": task.id, "doing": "converting"})
+    converted = converter(task)(task, source.records, options.as_published)
+    splits = {
+        part.path if part.member is None else f"{part.path}/{part.member}": split
+        for split, parts in task.source.files.items()
+        for part in parts
+    }
+    return _Made(converted, source.facts, splits, {s: len(found) for s, found in source.records.items()})
+
+
+def _mixed(folder: Path, task: Task, source: Mix, tasks: Mapping[str, Task], as_published: bool) -> _Made:
+    paths = {part: tasks[part].path(folder, "train", as_published) for part in source.parts}
+    parts = {part: [json.loads(raw) for _, raw in data.read_lines(path)] for part, path in paths.items()}
+    rows = mixing.mix(
+        parts,
+        source.parts,
+        # The published sets of several tasks are called so, and no other mix is balanced.
+        balanced=task.id.endswith("_multi"),
+        as_published=as_published,
+        seed=task.split.seed,
+    )
+    listed = [
+        {
+            "path": path.relative_to(folder).as_posix(),
+            "sha256": files.sha256(path),
+            "bytes": path.stat().st_size,
+        }
+        for path in paths.values()
+    ]
+    facts = {"kind": "mix", "parts": dict(source.parts), "files": listed}
+    kept = Converted({"train": [dict(row) for row in rows]})
+    return _Made(kept, facts, {}, {"train": sum(map(len, parts.values()))})
+
+
+def _known(folder: Path, task: Task) -> Mapping[str, Any] | None:
+    """Return the source that a card of the task tells of, whatever the side and the form."""
+    for side in task.files:
+        for as_published in (False, True):
+            card = cards.look(task.path(folder, side, as_published)).card
+            if card and card.get("task") == task.id and isinstance(card.get("source"), dict):
+                found: dict[str, Any] = card["source"]
+                return found
+    return None
+
+
+def _checked(path: Path, rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return rows as the bytes of their file, checked as every command will check them."""
+    if not rows:
+        raise DataError([Problem("no row is left for it", str(path))])
+    try:
+        lines = [json.dumps(row, ensure_ascii=False).encode() for row in rows]
+    except UnicodeEncodeError:
+        raise DataError([Problem("a row holds half a character (a lone surrogate)", str(path))]) from None
+    data.parse_rows(list(enumerate(lines, 1)), path)
+    return b"".join(line + b"\n" for line in lines)
+
+
+def _card(
+    task: Task, side: Side, content: bytes, made: _Made, recipe: str, as_published: bool
+) -> dict[str, Any]:
+    dropped = [drop for drop in made.converted.dropped if _side(drop, made.splits, task) == side]
+    return {
+        "schema": cards.SCHEMA,
+        "task": task.id,
+        "form": "as_published" if as_published else "mended",
+        "side": side,
+        "sha256": sha256(content).hexdigest(),
+        "source": dict(made.source),
+        "licence": task.licence.model_dump(exclude_none=True),
+        "rule": task.split.model_dump(exclude_none=True),
+        "counts": {
+            "records": dict(made.records),
+            "rows": len(made.converted.rows[side]),
+            "published_rows": task.rows.get(side),
+            "dropped": dict(Counter(drop.why for drop in dropped)),
+            "mended": dict(made.converted.mended),
+        },
+        "dropped": _listed(dropped),
+        "recipe": recipe,
+        "date": datetime.now(UTC).date().isoformat(),
+        "finlora": __version__,
+    }
+
+
+def _side(drop: Dropped, splits: Mapping[str, str], task: Task) -> str:
+    """Return the side on whose card a dropped record stands: its split's, or the task's first."""
+    split = splits.get(drop.file)
+    return next((side for side in task.files if side == split), next(iter(task.files)))
+
+
+def _listed(dropped: Sequence[Dropped]) -> dict[str, dict[str, str]]:
+    """Return dropped records as reason, file and lines, runs of lines drawn together: `3-7, 9`."""
+    lines: dict[str, dict[str, list[int]]] = {}
+    for drop in dropped:
+        lines.setdefault(drop.why, {}).setdefault(drop.file, []).append(drop.line)
+    return {why: {file: _runs(sorted(found)) for file, found in by.items()} for why, by in lines.items()}
+
+
+def _runs(numbers: Sequence[int]) -> str:
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number <= runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
+
+
+def _unusual(task: Task, converted: Converted, as_published: bool) -> str:
+    """Return a word where the rows are not as many as the task's entry says."""
+    expected = task.rows if as_published else task.mended_rows
+    return "; ".join(
+        f"{side}: {len(converted.rows.get(side, [])):,} rows, the task says {count:,}"
+        for side, count in expected.items()
+        if side in task.files and len(converted.rows.get(side, [])) != count
+    )
