@@ -115,16 +115,18 @@ def _draw(kind: Kind, rng: Random, seen: set[tuple[Decimal, ...]]) -> tuple[dict
     # There is always a further one: `build` asks no kind for more than SETS.
     while True:
         values = kind.draw(rng)
-        numbers = tuple(values.values())
+        # Sorted, for the same numbers in other places make a question too much alike.
+        numbers = tuple(sorted(values.values()))
         if numbers in seen or not kind.sensible(values):
             continue
         answer = kind.answer(values)
-        if _is_plain(answer):
+        if is_plain(answer):
             seen.add(numbers)
             return values, answer
 
 
-def _is_plain(answer: Decimal) -> bool:
+def is_plain(answer: Decimal) -> bool:
+    """Tell whether two decimals do an answer justice, however its reader rounds."""
     from_half = abs(abs(answer) * 100 % 1 - Decimal("0.5"))
     return SMALLEST <= abs(answer) < TOO_LARGE and from_half >= HALF_CENT_GAP
 
