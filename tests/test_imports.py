@@ -68,6 +68,8 @@ SAME_FLOOR = {
     ("plan", "plan_needs"),
     ("plan", "plan_changes"),
     ("plan_changes", "plan_needs"),
+    # A new project comes with the data of its example runs.
+    ("project", "build"),
     ("cli", "display"),
 }
 HEAVY = {

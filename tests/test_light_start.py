@@ -100,7 +100,7 @@ def test_light_commands_load_nothing_heavy(project):
         ["finetune", "first_run", "--dry-run", "--num-processes", "2", "--launcher", "slurm"],
         ["fetch-deepspeed"],
         ["data", "build", "sentiment_sample"],
-        ["data", "build", "formula_built"],
+        ["data", "build", "formula", "--rows", "70", "--test-rows", "60"],
         ["init", "new"],
         ["compare", "one", "two"],
         ["compare", "one", "two", "--json"],

@@ -1,0 +1,176 @@
+"""Builds datasets: the table of builders, and writing what they make where a project keeps its data."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from finlora import data
+from finlora.builders import formula, sentiment
+from finlora.errors import FinLoRAError, UsageError, did_you_mean
+from finlora.files import write_atomic
+
+SEED = 42
+Rows = list[dict[str, Any]]
+# What to do about files that hold other rows, and what became of a file.
+Existing = Literal["refuse", "replace", "keep"]
+State = Literal["new", "unchanged", "replaced", "kept"]
+
+
+@dataclass(frozen=True)
+class Builder:
+    """How one dataset is made.
+
+    Args:
+        build: makes training and test rows from `seed`, `train_rows` and `test_rows`, and from `folder`
+            where it reads one.
+        train_rows: how many training rows there are by default; None: all there are.
+        test_rows: the same of test rows.
+        stem: what its files are called, before `_train.jsonl` and `_test.jsonl`.
+        reads: what the folder of --from holds; empty for rows of this project's own material.
+        fixed: whether it is one set of rows, which has no other size and no other seed.
+    """
+
+    build: Callable[..., tuple[list[Any], list[Any]]]
+    train_rows: int | None
+    test_rows: int | None
+    stem: str
+    reads: str = ""
+    fixed: bool = False
+
+
+BUILDERS: Mapping[str, Builder] = {
+    "sentiment_sample": Builder(sentiment.build, 960, 240, "sentiment_sample", fixed=True),
+    "formula": Builder(formula.build, 800, 200, "formula_built"),
+}
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to build.
+
+    Args:
+        name: one of BUILDERS.
+        train_rows: how many training rows, at least 1; None: the builder's default.
+        test_rows: how many test rows, at least 1; None: the builder's default.
+        seed: the same seed gives the same rows; None: 42.
+        folder: what the builder reads, where it reads a folder.
+    """
+
+    name: str
+    train_rows: int | None = None
+    test_rows: int | None = None
+    seed: int | None = None
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class BuiltFile:
+    """One file of a built dataset.
+
+    Args:
+        path: where it lies.
+        rows: how many rows were built for it.
+        sha256: the digest of those rows as a file.
+        state: new, unchanged (it held them already), replaced or kept (it holds others).
+    """
+
+    path: Path
+    rows: int
+    sha256: str
+    state: State
+
+
+@dataclass(frozen=True)
+class Built:
+    """A built dataset: its name, the seed, and its training and test file."""
+
+    name: str
+    seed: int
+    files: tuple[BuiltFile, BuiltFile]
+
+
+def build(root: Path, order: Order, existing: Existing = "refuse") -> Built:
+    """Build a dataset and write its two files.
+
+    Args:
+        root: the project.
+        order: what to build.
+        existing: files that hold other rows are replaced, or kept, or refused: then nothing at all is
+            written.
+
+    Raises:
+        UsageError: no such builder, something it does not take, more rows than it can make, or files
+            that hold other rows.
+        FinLoRAError: a file can't be written.
+    """
+    paths = dataset_files(root, order.name)
+    seed = SEED if order.seed is None else order.seed
+    sides = [(rows, data.jsonl(rows)) for rows in _rows(order, seed)]
+    states = [_state(path, content, existing) for path, (_, content) in zip(paths, sides, strict=True)]
+    files = []
+    for path, state, (rows, content) in zip(paths, states, sides, strict=True):
+        if state in ("new", "replaced"):
+            write_atomic(path, content)
+        files.append(BuiltFile(path, len(rows), hashlib.sha256(content).hexdigest(), state))
+    train, test = files
+    return Built(order.name, seed, (train, test))
+
+
+def dataset_files(root: Path, name: str) -> tuple[Path, Path]:
+    """Return the training and the test file of a built dataset.
+
+    Raises:
+        UsageError: no builder of this name; the message names the nearest.
+    """
+    stem = _pick(name).stem
+    return root / "data" / "train" / f"{stem}_train.jsonl", root / "data" / "test" / f"{stem}_test.jsonl"
+
+
+def _pick(name: str) -> Builder:
+    if name not in BUILDERS:
+        raise UsageError(
+            f"no dataset '{name}' is built here{did_you_mean(name, list(BUILDERS))}; there are: "
+            f"{', '.join(BUILDERS)}"
+        )
+    return BUILDERS[name]
+
+
+def _rows(order: Order, seed: int) -> tuple[Rows, Rows]:
+    name, builder = order.name, _pick(order.name)
+    if builder.fixed and (order.train_rows, order.test_rows, order.seed) != (None, None, None):
+        raise UsageError(f"{name} is one fixed sample: it takes no --rows, --test-rows or --seed")
+    if order.folder and not builder.reads:
+        raise UsageError(f"{name} is made from this project's own material: it takes no --from")
+    if builder.reads and not order.folder:
+        raise UsageError(f"{name} is made from {builder.reads}: say where they are with --from FOLDER")
+    if order.folder and not order.folder.is_dir():
+        raise UsageError(f"{order.folder}: no such folder (from --from)")
+    source = {"folder": order.folder} if builder.reads else {}
+    train_rows = builder.train_rows if order.train_rows is None else order.train_rows
+    test_rows = builder.test_rows if order.test_rows is None else order.test_rows
+    return builder.build(seed=seed, train_rows=train_rows, test_rows=test_rows, **source)
+
+
+def _state(path: Path, content: bytes, existing: Existing) -> State:
+    if path.is_file() and path.read_bytes() == content:
+        return "unchanged"
+    if path.exists() and existing == "keep":
+        return "kept"
+    if path.is_file() and existing == "refuse":
+        raise UsageError(
+            f"{path} holds other rows; nothing was written. To replace them, add --overwrite; to keep them, "
+            "move the file away first"
+        )
+    _check_writable(path)
+    return "replaced" if path.exists() else "new"
+
+
+def _check_writable(path: Path) -> None:
+    """Find out before the first of two files is written that the second can't be."""
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if path.is_dir():
+        raise FinLoRAError(f"{path}: can't be written: it is a folder")
+    if not folder.is_dir():
+        raise FinLoRAError(f"{path}: can't be written: {folder} is no folder")
