@@ -1,21 +1,30 @@
 """Builds datasets: the table of builders, and writing what they make where a project keeps its data."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from finlora import data
 from finlora.builders import formula, sentiment
+from finlora.converters import Dropped
 from finlora.errors import FinLoRAError, UsageError, did_you_mean
 from finlora.files import write_atomic
 
 SEED = 42
-Rows = list[dict[str, Any]]
+Rows = Sequence[dict[str, Any]]
 # What to do about files that hold other rows, and what became of a file.
 Existing = Literal["refuse", "replace", "keep"]
 State = Literal["new", "unchanged", "replaced", "kept"]
+
+
+class Sides(NamedTuple):
+    """What a builder makes: training rows, test rows, and what it passed over in a folder it read."""
+
+    train: Rows
+    test: Rows
+    skipped: Sequence[Dropped] = ()
 
 
 @dataclass(frozen=True)
@@ -23,16 +32,16 @@ class Builder:
     """How one dataset is made.
 
     Args:
-        build: makes training and test rows from `seed`, `train_rows` and `test_rows`, and from `folder`
-            where it reads one.
+        build: makes the fields of `Sides`, as a tuple, from `seed`, `train_rows` and `test_rows`, and from
+            `folder` where it can read one.
         train_rows: how many training rows there are by default; None: all there are.
         test_rows: the same of test rows.
         stem: what its files are called, before `_train.jsonl` and `_test.jsonl`.
-        reads: what the folder of --from holds; empty for rows of this project's own material.
+        reads: what the folder of --from holds; empty where rows come of this project's own material alone.
         fixed: whether it is one set of rows, which has no other size and no other seed.
     """
 
-    build: Callable[..., tuple[list[Any], list[Any]]]
+    build: Callable[..., tuple[Any, ...]]
     train_rows: int | None
     test_rows: int | None
     stem: str
@@ -55,7 +64,7 @@ class Order:
         train_rows: how many training rows, at least 1; None: the builder's default.
         test_rows: how many test rows, at least 1; None: the builder's default.
         seed: the same seed gives the same rows; None: 42.
-        folder: what the builder reads, where it reads a folder.
+        folder: what the builder is to read; None: this project's own material.
     """
 
     name: str
@@ -84,11 +93,12 @@ class BuiltFile:
 
 @dataclass(frozen=True)
 class Built:
-    """A built dataset: its name, the seed, and its training and test file."""
+    """A built dataset: its name, the seed, its training and test file, and what was passed over."""
 
     name: str
     seed: int
     files: tuple[BuiltFile, BuiltFile]
+    skipped: tuple[Dropped, ...] = ()
 
 
 def build(root: Path, order: Order, existing: Existing = "refuse") -> Built:
@@ -107,15 +117,16 @@ def build(root: Path, order: Order, existing: Existing = "refuse") -> Built:
     """
     paths = dataset_files(root, order.name)
     seed = SEED if order.seed is None else order.seed
-    sides = [(rows, data.jsonl(rows)) for rows in _rows(order, seed)]
-    states = [_state(path, content, existing) for path, (_, content) in zip(paths, sides, strict=True)]
+    made = _make(order, seed)
+    contents = data.jsonl(made.train), data.jsonl(made.test)
+    states = [_state(path, content, existing) for path, content in zip(paths, contents, strict=True)]
     files = []
-    for path, state, (rows, content) in zip(paths, states, sides, strict=True):
+    for path, content, state, rows in zip(paths, contents, states, made[:2], strict=True):
         if state in ("new", "replaced"):
             write_atomic(path, content)
         files.append(BuiltFile(path, len(rows), hashlib.sha256(content).hexdigest(), state))
     train, test = files
-    return Built(order.name, seed, (train, test))
+    return Built(order.name, seed, (train, test), tuple(made.skipped))
 
 
 def dataset_files(root: Path, name: str) -> tuple[Path, Path]:
@@ -137,20 +148,26 @@ def _pick(name: str) -> Builder:
     return BUILDERS[name]
 
 
-def _rows(order: Order, seed: int) -> tuple[Rows, Rows]:
+def _make(order: Order, seed: int) -> Sides:
     name, builder = order.name, _pick(order.name)
     if builder.fixed and (order.train_rows, order.test_rows, order.seed) != (None, None, None):
         raise UsageError(f"{name} is one fixed sample: it takes no --rows, --test-rows or --seed")
     if order.folder and not builder.reads:
         raise UsageError(f"{name} is made from this project's own material: it takes no --from")
-    if builder.reads and not order.folder:
-        raise UsageError(f"{name} is made from {builder.reads}: say where they are with --from FOLDER")
     if order.folder and not order.folder.is_dir():
-        raise UsageError(f"{order.folder}: no such folder (from --from)")
-    source = {"folder": order.folder} if builder.reads else {}
+        raise UsageError(f"{order.folder}: no such folder; --from is for {builder.reads}")
+    source = {"folder": order.folder} if order.folder else {}
     train_rows = builder.train_rows if order.train_rows is None else order.train_rows
     test_rows = builder.test_rows if order.test_rows is None else order.test_rows
-    return builder.build(seed=seed, train_rows=train_rows, test_rows=test_rows, **source)
+    made = Sides(*builder.build(seed=seed, train_rows=train_rows, test_rows=test_rows, **source))
+    for side, rows in (("training", made.train), ("test", made.test)):
+        if not rows:
+            raise UsageError(f"{name}: no {side} row could be made{_from(order.folder)}")
+    return made
+
+
+def _from(folder: Path | None) -> str:
+    return f" from what lies in {folder}" if folder else ""
 
 
 def _state(path: Path, content: bytes, existing: Existing) -> State:

@@ -13,6 +13,7 @@ import pytest
 from finlora import build
 from finlora.build import BUILDERS, Builder, Order, dataset_files
 from finlora.cli.data import build as command
+from finlora.converters import Dropped
 from finlora.errors import FinLoRAError, UsageError
 from finlora.files import sha256
 
@@ -27,10 +28,12 @@ def lines(path):
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def list_folder(folder, seed, train_rows, test_rows):
-    """A builder of a row for each file of a folder, all of them unless told otherwise."""
-    rows = [{"context": path.name, "target": str(seed)} for path in sorted(folder.iterdir())]
-    return rows[1:][:train_rows], rows[:1][:test_rows]
+def list_folder(seed, train_rows, test_rows, folder=Path(__file__).parent):
+    """A builder of a row for each file of a folder but hidden ones, all of them unless told otherwise."""
+    paths = sorted(folder.iterdir())
+    rows = [{"context": path.name, "target": str(seed)} for path in paths if path.name[0] != "."]
+    skipped = [Dropped(str(path), 0, "it is hidden") for path in paths if path.name[0] == "."]
+    return rows[1:][:train_rows], rows[:1][:test_rows], skipped
 
 
 @pytest.fixture
@@ -132,20 +135,36 @@ def test_a_place_where_nothing_can_be_written(root, message):
 def test_a_folder_is_read_where_a_builder_reads_one(tmp_path, listed):
     filings = tmp_path / "filings"
     filings.mkdir()
-    for name in "abcd":
+    for name in ("a", "b", "c", "d", ".e", ".f"):
         (filings / name).touch()
     built = build.build(tmp_path, Order("listed", folder=filings))
     assert [file.rows for file in built.files] == [3, 1]
+    assert [(Path(item.file).name, item.why) for item in built.skipped] == [
+        (".e", "it is hidden"),
+        (".f", "it is hidden"),
+    ]
     assert built.files[0].path == tmp_path / "data/train/listed_built_train.jsonl"
     fewer = build.build(tmp_path, Order("listed", train_rows=2, folder=filings), existing="replace")
     assert [(file.rows, file.state) for file in fewer.files] == [(2, "replaced"), (1, "unchanged")]
+    own = build.build(tmp_path / "own", Order("listed"))
+    assert own.files[0].rows > 30
+
+
+def test_what_was_passed_over_is_told(tmp_path, run, project, listed):
+    for name in ("a", "b", ".e", ".f"):
+        (tmp_path / name).touch()
+    done = run("data", "build", "listed", "--from", tmp_path, "--config", project.config)
+    assert done.code == 0
+    assert done.err.splitlines()[-1] == "  passed over: 2: it is hidden"
+    again = run("data", "build", "listed", "--from", tmp_path, "--config", project.config, "--json")
+    assert [item["why"] for item in json.loads(again.out)["skipped"]] == ["it is hidden"] * 2
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"folder": None}, "made from filings, one a file: say where they are with --from FOLDER"),
-        ({"folder": "gone"}, "gone: no such folder"),
+        ({"folder": ""}, "listed: no training row could be made from what lies in"),
+        ({"folder": "gone"}, "gone: no such folder; --from is for filings, one a file"),
         ({"folder": "a_file"}, "a_file: no such folder"),
         ({"name": "formula"}, "it takes no --from"),
         ({"name": "list"}, "no dataset 'list' is built here, did you mean 'listed'"),

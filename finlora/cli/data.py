@@ -1,5 +1,6 @@
 """Commands about data: the tasks, and getting, making and checking their rows."""
 
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,7 +20,13 @@ def data_() -> None:
 @click.option("--rows", type=click.IntRange(1), help="Training rows to make.")
 @click.option("--test-rows", type=click.IntRange(1), help="Test rows to make.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Another seed, other rows; default: 42.")
-@click.option("--from", "folder", type=FILE, metavar="FOLDER", help="Where the files lie that NAME reads.")
+@click.option(
+    "--from",
+    "folder",
+    type=FILE,
+    metavar="FOLDER",
+    help="Make the rows from what lies there, where NAME can read it.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace files that hold other rows.")
 @with_config
 @with_json
@@ -58,3 +65,5 @@ def build(
     for file in built.files:
         click.echo(file.path)
         display.say(f"  {file.state}: {file.rows:,} rows, seed {built.seed}")
+    for why, count in Counter(item.why for item in built.skipped).most_common():
+        display.say(f"  passed over: {count:,}: {why}")
