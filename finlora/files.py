@@ -1,13 +1,15 @@
 """Writing files whole or not at all, and telling files apart by content."""
 
+import fcntl
 import hashlib
 import json
 import os
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from finlora.errors import FinLoRAError
+from finlora.errors import FinLoRAError, UsageError
 
 _CHUNK = 1 << 20
 
@@ -78,3 +80,28 @@ def fingerprint(paths: list[Path], every: int = 64) -> str:
                 file.seek(start)
                 digest.update(file.read(_CHUNK))
     return digest.hexdigest()
+
+
+@contextmanager
+def hold(lock: Path, busy: Callable[[str], str] | None = None) -> Iterator[None]:
+    """Hold a lock file for this block; it goes with the process, however that ends.
+
+    Args:
+        lock: the file; it and its folder are made if need be, and it stays.
+        busy: turns the id of the process that holds it into what the user is told; None waits for it.
+
+    Raises:
+        UsageError: another holds it, and `busy` says so.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read() or "unknown"
+            raise UsageError(busy(holder) if busy else holder) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield

@@ -1,6 +1,5 @@
 """Train a named run: plan it, resolve its base model, launch, publish."""
 
-import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from finlora import adapters, agreement, checkpoints, data, launch, manifest, mo
 from finlora.config import ConfigFile
 from finlora.errors import LaunchError, UsageError
 from finlora.events import Asked, Job
-from finlora.files import sha256, write_atomic
+from finlora.files import hold, sha256, write_atomic
 from finlora.machine_checks import check_machine
 from finlora.training_plan import Options, Plan, plan, seen_from
 
@@ -206,17 +205,8 @@ def alone(folder: Path, name: str) -> Iterator[None]:
     Raises:
         UsageError: another process trains this run; its pid is named.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise UsageError(
-                f"'{name}' is being trained already, by process {lock.read() or 'unknown'}; "
-                "wait for it, or end it"
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
+    with hold(
+        folder / "lock",
+        lambda pid: f"'{name}' is being trained already, by process {pid}; wait for it, or end it",
+    ):
         yield
