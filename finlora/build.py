@@ -1,16 +1,20 @@
-"""Builds datasets: the table of builders, and writing what they make where a project keeps its data."""
+"""Builds datasets: the table of builders, and writing what they make where a project keeps its data.
+
+Each file comes with a card (`cards`) that says of what, with which seed and in which size it was made.
+"""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from finlora import data
+from finlora import __version__, cards, data
 from finlora.builders import formula, sentiment
 from finlora.converters import Dropped
 from finlora.errors import FinLoRAError, UsageError, did_you_mean
-from finlora.files import write_atomic
 
 SEED = 42
 Rows = Sequence[dict[str, Any]]
@@ -37,6 +41,7 @@ class Builder:
         train_rows: how many training rows there are by default; None: all there are.
         test_rows: the same of test rows.
         stem: what its files are called, before `_train.jsonl` and `_test.jsonl`.
+        rule: what training and test rows do not share, for the card.
         reads: what the folder of --from holds; empty where rows come of this project's own material alone.
         fixed: whether it is one set of rows, which has no other size and no other seed.
     """
@@ -45,14 +50,23 @@ class Builder:
     train_rows: int | None
     test_rows: int | None
     stem: str
+    rule: str
     reads: str = ""
     fixed: bool = False
 
 
+_NAMES = "training and test rows share no template and no name"
 BUILDERS: Mapping[str, Builder] = {
-    "sentiment_sample": Builder(sentiment.build, 960, 240, "sentiment_sample", fixed=True),
-    "formula": Builder(formula.build, 800, 200, "formula_built"),
+    "sentiment_sample": Builder(sentiment.build, 960, 240, "sentiment_sample", _NAMES, fixed=True),
+    "formula": Builder(
+        formula.build, 800, 200, "formula_built", f"{_NAMES}, and of a kind no set of numbers"
+    ),
 }
+
+
+# On what terms rows may be used: those made of this project's own words, and those made of a user's files.
+_OWN = {"stated": "Apache-2.0", "terms": "free"}
+_FROM_FILES = {"stated": "that of the files they were made from", "terms": "unstated"}
 
 
 @dataclass(frozen=True)
@@ -90,6 +104,11 @@ class BuiltFile:
     sha256: str
     state: State
 
+    @property
+    def is_written(self) -> bool:
+        """Whether this build wrote the file, and its card."""
+        return self.state in ("new", "replaced")
+
 
 @dataclass(frozen=True)
 class Built:
@@ -102,7 +121,7 @@ class Built:
 
 
 def build(root: Path, order: Order, existing: Existing = "refuse") -> Built:
-    """Build a dataset and write its two files.
+    """Build a dataset and write its two files, each with its card.
 
     Args:
         root: the project.
@@ -122,11 +141,13 @@ def build(root: Path, order: Order, existing: Existing = "refuse") -> Built:
     states = [_state(path, content, existing) for path, content in zip(paths, contents, strict=True)]
     files = []
     for path, content, state, rows in zip(paths, contents, states, made[:2], strict=True):
-        if state in ("new", "replaced"):
-            write_atomic(path, content)
         files.append(BuiltFile(path, len(rows), hashlib.sha256(content).hexdigest(), state))
     train, test = files
-    return Built(order.name, seed, (train, test), tuple(made.skipped))
+    built = Built(order.name, seed, (train, test), tuple(made.skipped))
+    for file, content in zip(files, contents, strict=True):
+        if file.is_written:
+            cards.publish(file.path, content, _card(built, file, order.folder))
+    return built
 
 
 def dataset_files(root: Path, name: str) -> tuple[Path, Path]:
@@ -164,6 +185,30 @@ def _make(order: Order, seed: int) -> Sides:
         if not rows:
             raise UsageError(f"{name}: no {side} row could be made{_from(order.folder)}")
     return made
+
+
+def _card(built: Built, file: BuiltFile, folder: Path | None) -> dict[str, Any]:
+    builder, (train, test) = BUILDERS[built.name], built.files
+    return {
+        "schema": cards.SCHEMA,
+        "task": builder.stem,
+        "form": "built",
+        "side": "train" if file is train else "test",
+        "sha256": file.sha256,
+        "source": {
+            "kind": "built",
+            "builder": built.name,
+            "seed": built.seed,
+            "rows": {"train": train.rows, "test": test.rows},
+            # The folder's name only: a card may travel with its file.
+            "folder": folder.resolve().name if folder else None,
+        },
+        "licence": _FROM_FILES if folder else _OWN,
+        "rule": {"rule": builder.rule, "seed": built.seed},
+        "counts": {"rows": file.rows, "skipped": dict(Counter(item.why for item in built.skipped))},
+        "date": datetime.now(UTC).date().isoformat(),
+        "finlora": __version__,
+    }
 
 
 def _from(folder: Path | None) -> str:

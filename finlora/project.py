@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from finlora import adapters, build, config, deepspeed
+from finlora import adapters, build, cards, config, deepspeed
 from finlora.errors import UsageError
 from finlora.files import write_atomic, write_json
 
@@ -38,7 +38,8 @@ def init(folder: Path) -> Laid:
     made = [target.with_name("finetune_configs.schema.json")]
     for name in DATASETS:
         built = build.build(folder, build.Order(name), existing="keep")
-        made += [file.path for file in built.files if file.state == "new"]
+        new = [file.path for file in built.files if file.is_written]
+        made += [part for path in new for part in (path, cards.path_of(path))]
     report = deepspeed.write_shipped(folder / "deepspeed_configs")
     made += [report.folder / name for name in report.new]
     (folder / adapters.SHELF).mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from finlora import build
+from finlora import build, cards
 from finlora.build import BUILDERS, Builder, Order, dataset_files
 from finlora.cli.data import build as command
 from finlora.converters import Dropped
@@ -39,7 +39,7 @@ def list_folder(seed, train_rows, test_rows, folder=Path(__file__).parent):
 @pytest.fixture
 def listed(monkeypatch):
     """Put a builder that reads a folder into the table."""
-    reader = Builder(list_folder, None, None, "listed_built", reads="filings, one a file")
+    reader = Builder(list_folder, None, None, "listed_built", "no file", reads="filings, one a file")
     monkeypatch.setattr(build, "BUILDERS", {**BUILDERS, "listed": reader})
 
 
@@ -60,7 +60,7 @@ def test_the_built_data_is_the_committed_data(tmp_path, request, name):
         committed = request.config.rootpath / file.path.relative_to(tmp_path)
         assert file.path.read_bytes() == committed.read_bytes()
         assert file.sha256 == sha256(committed)
-    assert len(files(tmp_path)) == 2
+    assert len(files(tmp_path)) == 4
 
 
 def test_sizes_and_seed_are_as_asked(tmp_path):
@@ -69,6 +69,26 @@ def test_sizes_and_seed_are_as_asked(tmp_path):
     assert [(file.rows, len(lines(file.path))) for file in built.files] == [(130, 130), (70, 70)]
     other = build.build(tmp_path / "other", Order("formula", train_rows=130, test_rows=70, seed=8))
     assert lines(other.files[0].path) != lines(built.files[0].path)
+
+
+def test_each_file_has_a_card_that_says_how_to_make_it_again(tmp_path):
+    built = build.build(tmp_path, Order("formula", train_rows=130, test_rows=70, seed=7))
+    for file, side in zip(built.files, ("train", "test"), strict=True):
+        look = cards.look(file.path)
+        assert look.state == "made"
+        assert look.card["source"] == {
+            "kind": "built",
+            "builder": "formula",
+            "seed": 7,
+            "rows": {"train": 130, "test": 70},
+            "folder": None,
+        }
+        assert (look.card["task"], look.card["side"]) == ("formula_built", side)
+        assert look.card["sha256"] == sha256(file.path)
+        assert look.card["counts"] == {"rows": file.rows, "skipped": {}}
+        assert look.card["licence"]["stated"] == "Apache-2.0"
+    build.build(tmp_path, Order("formula", train_rows=130, test_rows=70, seed=8), existing="replace")
+    assert cards.look(built.files[0].path).card["source"]["seed"] == 8
 
 
 @pytest.mark.parametrize("hash_seed", ["0", "77"])
@@ -104,10 +124,12 @@ def test_other_rows_are_not_lost(tmp_path, side):
         build.build(tmp_path, Order("formula"))
     assert paths[side].read_text() == "mine"
     assert len(files(tmp_path)) == 1
+    assert cards.look(paths[side]).state == "unknown"
     kept = build.build(tmp_path, Order("formula"), existing="keep")
     assert kept.files[side].state == "kept"
     assert kept.files[1 - side].state == "new"
     assert paths[side].read_text() == "mine"
+    assert len(files(tmp_path)) == 3
     replaced = build.build(tmp_path, Order("formula"), existing="replace")
     assert replaced.files[side].state == "replaced"
     assert replaced.files[1 - side].state == "unchanged"
@@ -146,8 +168,13 @@ def test_a_folder_is_read_where_a_builder_reads_one(tmp_path, listed):
     assert built.files[0].path == tmp_path / "data/train/listed_built_train.jsonl"
     fewer = build.build(tmp_path, Order("listed", train_rows=2, folder=filings), existing="replace")
     assert [(file.rows, file.state) for file in fewer.files] == [(2, "replaced"), (1, "unchanged")]
+    card = cards.look(fewer.files[0].path).card
+    assert card["source"]["folder"] == "filings"
+    assert card["counts"] == {"rows": 2, "skipped": {"it is hidden": 2}}
+    assert card["licence"]["terms"] == "unstated"
     own = build.build(tmp_path / "own", Order("listed"))
     assert own.files[0].rows > 30
+    assert cards.look(own.files[0].path).card["licence"]["terms"] == "free"
 
 
 def test_what_was_passed_over_is_told(tmp_path, run, project, listed):
@@ -191,6 +218,8 @@ def test_on_the_command_line(tmp_path, run, project, monkeypatch):
         "data/test/sentiment_sample_test.jsonl",
     ]
     assert done.err == "  new: 960 rows, seed 42\n  new: 240 rows, seed 42\n"
+    listed = (project.root / "data" / "README.md").read_text()
+    assert "| `train/sentiment_sample_train.jsonl` | 960 | sentiment_sample (built) | built |" in listed
     monkeypatch.chdir(tmp_path)
     argv = ("data", "build", "formula", "--rows", 90, "--test-rows", 60)
     assert run(*argv).out.splitlines()[0] == str(tmp_path / "data/train/formula_built_train.jsonl")

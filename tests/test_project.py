@@ -15,7 +15,7 @@ def test_a_new_project_is_whole(tmp_path):
     laid = project.init(tmp_path / "new")
     assert laid.folder == tmp_path / "new"
     assert sorted(laid.files) == files(laid.folder)
-    assert len(laid.files) == 2 + 4 + 6
+    assert len(laid.files) == 2 + 8 + 6
     assert {f"deepspeed_configs/{name}.json" for name in SHIPPED} <= set(laid.files)
     assert (laid.folder / "lora_adapters").is_dir()
     file = config.load(laid.folder / "configs" / "finetune_configs.json")

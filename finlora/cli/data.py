@@ -51,14 +51,18 @@ def build(
       finlora data build formula --rows 20000 --test-rows 1000 --seed 7
     """
     from finlora import build as builds
+    from finlora import cards
     from finlora import config as configs
 
     around = config_around(config)
+    root = configs.project_root(around) if around else Path.cwd()
     built = builds.build(
-        configs.project_root(around) if around else Path.cwd(),
+        root,
         builds.Order(name, rows, test_rows, seed, folder),
         existing="replace" if overwrite else "refuse",
     )
+    if any(file.is_written for file in built.files):
+        cards.index(root / "data")
     if as_json:
         print_json(asdict(built) | {"files": [{**asdict(f), "path": str(f.path)} for f in built.files]})
         return
