@@ -12,7 +12,7 @@ from pathlib import Path
 
 import report
 
-from finlora import config, project, training_plan
+from finlora import build, config, project, training_plan
 from finlora.events import JOB_VARIABLE, EventReader
 from finlora.files import write_json
 
@@ -36,7 +36,7 @@ def lay_out(folder: Path) -> config.ConfigFile:
 
     project.init(folder)
     make_tiny_base(folder / "base", spread=0.02)
-    sample, _ = project.dataset_files(folder, "sentiment_sample")
+    sample, _ = build.dataset_files(folder, "sentiment_sample")
     rows = sample.read_text(encoding="utf-8").splitlines(keepends=True)[:16]
     (folder / "data" / "rows.jsonl").write_text("".join(rows), encoding="utf-8")
     run = {"base_model": "../base", "dataset_path": "../data/rows.jsonl", "batch_size": 8, "dtype": "float32"}

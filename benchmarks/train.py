@@ -16,7 +16,7 @@ from pathlib import Path
 
 import report
 
-from finlora import builtin, config, launch, project
+from finlora import build, builtin, config, launch, project
 from finlora.axolotl_yaml import to_yaml
 from finlora.data import read_rows
 from finlora.events import EventReader
@@ -62,7 +62,7 @@ class Side:
 def lay_out(folder: Path) -> Path:
     """Make a project with the rows and one run; return the base model's folder."""
     project.init(folder)
-    sample, _ = project.dataset_files(folder, "sentiment_sample")
+    sample, _ = build.dataset_files(folder, "sentiment_sample")
     rows = read_rows(sample)[:ROWS]
     lines = [json.dumps({"context": row.context, "target": row.target}) for row in rows]
     (folder / "data" / "rows.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")

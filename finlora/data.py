@@ -126,9 +126,14 @@ def _read_row(raw: bytes, file: str, line: int, columns: Sequence[str]) -> Row |
     return Row(value["context"], value["target"] if "target" in columns else "", line)
 
 
+def jsonl(rows: Sequence[dict[str, Any]]) -> bytes:
+    """Return rows as JSONL: one JSON object a line, in UTF-8."""
+    return b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
+
+
 def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Write rows as JSONL, whole or not at all."""
-    write_atomic(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    write_atomic(path, jsonl(rows))
 
 
 def split(rows: Sequence[T], share: float, seed: int) -> tuple[list[T], list[T]]:

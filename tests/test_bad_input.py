@@ -318,14 +318,44 @@ CASES = {
     "nothing to score": Case("eval --adapter tuned", 2, "Missing option '--data'"),
     # Projects and commands.
     "a dataset that is not built here": Case(
-        "data build fpb", 2, "no dataset 'fpb' is built here; there are: sentiment_sample, formula_built"
+        "data build fpb", 2, "no dataset 'fpb' is built here; there are: sentiment_sample, formula"
+    ),
+    "the name of a file, not of a dataset": Case(
+        "data build formula_built", 2, "no dataset 'formula_built' is built here, did you mean 'formula'?"
+    ),
+    "no rows at all": Case("data build formula --rows 0", 2, "0 is not in the range x>=1"),
+    "a negative number of test rows": Case(
+        "data build formula --test-rows -5", 2, "-5 is not in the range x>=1"
+    ),
+    "half a row": Case("data build formula --rows 1.5", 2, "'1.5' is not a valid integer"),
+    "a number of too many digits": Case(
+        f"data build formula --rows {'9' * 5000}", 2, "is not a valid integer"
+    ),
+    "more rows than there can be": Case(
+        f"data build formula --rows {10**15}", 2, "make at most 299,760 training rows beside 200 test rows"
+    ),
+    "a seed below 0": Case("data build formula --seed -1", 2, "-1 is not in the range 0<=x<=4294967295"),
+    "another size of a fixed sample": Case(
+        "data build sentiment_sample --rows 10", 2, "it takes no --rows, --test-rows or --seed"
+    ),
+    "another seed of a fixed sample": Case(
+        "data build sentiment_sample --seed 42", 2, "it takes no --rows, --test-rows or --seed"
+    ),
+    "a folder for rows made from nothing": Case(
+        "data build formula --from data", 2, "made from this project's own material: it takes no --from"
+    ),
+    "a file in the place of the data folder": Case(
+        "data build formula",
+        1,
+        "project/data/test is no folder",
+        file_at("data/test"),
     ),
     "init over a project": Case("init .", 2, "exists already: this folder is a project"),
     "init over a file": Case("init data/train/rows.jsonl", 1, "can't be written: Not a directory"),
     "data in a folder's place": Case(
         "data build sentiment_sample",
         1,
-        "sentiment_sample_train.jsonl: can't be written: Is a directory",
+        "sentiment_sample_train.jsonl: can't be written: it is a folder",
         lambda project: (project.dataset.parent / "sentiment_sample_train.jsonl").mkdir(),
     ),
     "DeepSpeed files in a file's place": Case(
@@ -380,7 +410,7 @@ CASES = {
 
 
 def test_enough_is_tried():
-    assert len(CASES) == 97
+    assert len(CASES) == 108
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -87,6 +87,8 @@ SAME_FLOOR = {
     ("mixing", "converters"),
     ("sources", "hub"),
     ("fetch", "task_rows"),
+    # A new project comes with the data of its example runs.
+    ("project", "build"),
     ("cli", "display"),
     ("cli", "fetch_display"),
     ("fetch_display", "display"),

@@ -103,7 +103,7 @@ def test_light_commands_load_nothing_heavy(project):
         ["data", "list", "--family", "general", "--json"],
         ["data", "show", "tfns"],
         ["data", "build", "sentiment_sample"],
-        ["data", "build", "formula_built"],
+        ["data", "build", "formula", "--rows", "70", "--test-rows", "60"],
         ["init", "new"],
         ["compare", "one", "two"],
         ["compare", "one", "two", "--json"],

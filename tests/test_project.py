@@ -1,8 +1,8 @@
-"""Laying out a project and building its data; nothing that is there is touched."""
+"""Laying out a project; nothing that is there is touched."""
 
 import pytest
 
-from finlora import config, data, project
+from finlora import build, config, data, project
 from finlora.deepspeed import SHIPPED
 from finlora.errors import FinLoRAError, UsageError
 
@@ -15,7 +15,7 @@ def test_a_new_project_is_whole(tmp_path):
     laid = project.init(tmp_path / "new")
     assert laid.folder == tmp_path / "new"
     assert sorted(laid.files) == files(laid.folder)
-    assert len(laid.files) == 2 + 4 + 6
+    assert len(laid.files) == 2 + 8 + 6
     assert {f"deepspeed_configs/{name}.json" for name in SHIPPED} <= set(laid.files)
     assert (laid.folder / "lora_adapters").is_dir()
     file = config.load(laid.folder / "configs" / "finetune_configs.json")
@@ -33,13 +33,6 @@ def test_the_examples_are_the_committed_config(tmp_path, request):
         assert (tmp_path / "configs" / name).read_bytes() == (committed / name).read_bytes()
 
 
-def test_the_built_data_is_the_committed_data(tmp_path, request):
-    for name in project.BUILDERS:
-        for path in project.build_dataset(tmp_path, name):
-            assert path.read_bytes() == (request.config.rootpath / path.relative_to(tmp_path)).read_bytes()
-    assert len(files(tmp_path)) == 4
-
-
 def test_a_project_is_not_laid_out_twice(tmp_path):
     project.init(tmp_path)
     before = files(tmp_path)
@@ -49,7 +42,7 @@ def test_a_project_is_not_laid_out_twice(tmp_path):
 
 
 def test_what_is_there_is_kept(tmp_path):
-    train, test = project.dataset_files(tmp_path, "sentiment_sample")
+    train, test = build.dataset_files(tmp_path, "sentiment_sample")
     mine = tmp_path / "deepspeed_configs" / "zero1.json"
     for path in (train, mine):
         path.parent.mkdir(parents=True)
@@ -76,12 +69,6 @@ def test_a_file_in_the_projects_place(tmp_path):
     assert files(tmp_path) == ["file"]
 
 
-def test_only_datasets_that_are_built_here(tmp_path):
-    with pytest.raises(UsageError, match="there are: sentiment_sample, formula_built"):
-        project.build_dataset(tmp_path, "fpb")
-    assert files(tmp_path) == []
-
-
 def test_init_on_the_command_line(tmp_path, run, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = run("init", "new")
@@ -90,15 +77,3 @@ def test_init_on_the_command_line(tmp_path, run, monkeypatch):
     assert sorted(done.out.splitlines()) == files(tmp_path)
     monkeypatch.chdir(tmp_path / "new" / "data")
     assert run("configs", "validate").code == 0
-
-
-def test_data_build_on_the_command_line(tmp_path, run, project, monkeypatch):
-    done = run("data", "build", "sentiment_sample", "--config", project.config)
-    assert done.code == 0
-    assert [line.partition("project/")[2] for line in done.out.splitlines()] == [
-        "data/train/sentiment_sample_train.jsonl",
-        "data/test/sentiment_sample_test.jsonl",
-    ]
-    monkeypatch.chdir(tmp_path)
-    done = run("data", "build", "sentiment_sample")
-    assert done.out.splitlines()[0] == str(tmp_path / "data/train/sentiment_sample_train.jsonl")

@@ -6,10 +6,14 @@ from random import Random
 
 from finlora.builders import (
     formula_balance,
+    formula_bonds,
+    formula_business,
     formula_macro,
+    formula_options,
     formula_portfolio,
     formula_profit,
     formula_rates,
+    formula_risk,
     formula_shares,
     formula_streams,
     formula_time,
@@ -25,9 +29,13 @@ KINDS: tuple[Kind, ...] = (
     *formula_streams.KINDS,
     *formula_balance.KINDS,
     *formula_profit.KINDS,
+    *formula_business.KINDS,
     *formula_shares.KINDS,
     *formula_portfolio.KINDS,
+    *formula_risk.KINDS,
     *formula_rates.KINDS,
+    *formula_bonds.KINDS,
+    *formula_options.KINDS,
     *formula_macro.KINDS,
 )
 
@@ -36,7 +44,8 @@ SMALLEST, TOO_LARGE = Decimal("0.25"), Decimal(1_000_000)
 # An answer this near (in cents) to a half cent would depend on how the reader rounds.
 HALF_CENT_GAP = Decimal("0.01")
 CURRENCIES = ("$", "€", "£")
-ATTEMPTS = 10_000
+# Every kind can be asked with more sets of numbers than this; a test counts them.
+SETS = 5_000
 CENT = Decimal("0.01")
 
 _Seen = dict[str, set[tuple[Decimal, ...]]]
@@ -57,15 +66,30 @@ def build(seed: int = 42, train_rows: int = 800, test_rows: int = 200) -> tuple[
         Training rows and test rows, each row with `context` (the prompt) and `target` (the answer).
 
     Raises:
-        UsageError: a negative number of rows, or more rows than there are different questions.
+        UsageError: a negative number of rows, or more rows than there are sets of numbers for.
     """
-    if min(train_rows, test_rows) < 0:
-        raise UsageError(f"train_rows={train_rows}, test_rows={test_rows}: give 0 or more of each.")
+    _check_sizes(train_rows, test_rows)
     seen: _Seen = {kind.name: set() for kind in KINDS}
     with localcontext(Context(prec=40)):
         test = _split(Random(f"{seed}:test"), test_rows, "test", seen)
         train = _split(Random(f"{seed}:train"), train_rows, "train", seen)
     return train, test
+
+
+def _check_sizes(train_rows: int, test_rows: int) -> None:
+    if min(train_rows, test_rows) < 0:
+        raise UsageError(f"{train_rows} training rows, {test_rows} test rows: give 0 or more of each")
+    left = SETS - -(-test_rows // len(KINDS))
+    if train_rows > left * len(KINDS) or left < 0:
+        most = (
+            f"at most {left * len(KINDS):,} training rows beside {test_rows:,} test rows"
+            if left > 0
+            else f"at most {SETS * len(KINDS):,} rows, test rows included"
+        )
+        raise UsageError(
+            f"{train_rows:,} training rows and {test_rows:,} test rows are too many: {len(KINDS)} kinds of "
+            f"question, each with {SETS:,} sets of numbers that never come twice, make {most}"
+        )
 
 
 def two_decimals(value: Decimal) -> str:
@@ -88,22 +112,21 @@ def _split(rng: Random, count: int, split: str, seen: _Seen) -> list[Row]:
 
 
 def _draw(kind: Kind, rng: Random, seen: set[tuple[Decimal, ...]]) -> tuple[dict[str, Decimal], Decimal]:
-    for _ in range(ATTEMPTS):
+    # There is always a further one: `build` asks no kind for more than SETS.
+    while True:
         values = kind.draw(rng)
-        numbers = tuple(values.values())
+        # Sorted, for the same numbers in other places make a question too much alike.
+        numbers = tuple(sorted(values.values()))
         if numbers in seen or not kind.sensible(values):
             continue
         answer = kind.answer(values)
-        if _is_plain(answer):
+        if is_plain(answer):
             seen.add(numbers)
             return values, answer
-    raise UsageError(
-        f"{kind.name}: no further question after {len(seen)} of them; ask for fewer rows "
-        f"(a kind gets one row in {len(KINDS)})."
-    )
 
 
-def _is_plain(answer: Decimal) -> bool:
+def is_plain(answer: Decimal) -> bool:
+    """Tell whether two decimals do an answer justice, however its reader rounds."""
     from_half = abs(abs(answer) * 100 % 1 - Decimal("0.5"))
     return SMALLEST <= abs(answer) < TOO_LARGE and from_half >= HALF_CENT_GAP
 

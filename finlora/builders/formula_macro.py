@@ -1,6 +1,8 @@
 """Formula kinds about whole economies."""
 
-from finlora.builders.formula_kinds import Kind, billions, number, templates
+from decimal import Decimal
+
+from finlora.builders.formula_kinds import Kind, billions, number, percent, templates
 
 KINDS = (
     Kind(
@@ -104,6 +106,116 @@ KINDS = (
 
             {country} publishes a CPI of {c1}, after {c0} in the same month of the previous year. State the
             annual rate of inflation in percent.
+        """),
+    ),
+    Kind(
+        name="GDP Deflator",
+        formula="GDP Deflator = 100 × Nominal GDP / Real GDP",
+        explanation=(
+            "Nominal GDP: output of one year at the prices of that year, Real GDP: the same output at the "
+            "prices of the base year, GDP Deflator: an index that is 100 in the base year"
+        ),
+        source="Mankiw, Macroeconomics: the GDP deflator",
+        inputs={"nom": billions("60.00", "900.00", "0.05"), "real": billions("60.00", "800.00", "0.05")},
+        answer=lambda v: 100 * v["nom"] / v["real"],
+        sensible=lambda v: v["real"] * 9 / 10 < v["nom"] < v["real"] * 16 / 10 and v["nom"] != v["real"],
+        train=templates("""
+            Nominal GDP of {country} is {nom} and real GDP {real}. What is the GDP deflator, with the base
+            year at one hundred?
+
+            At current prices the output of {country} is worth {nom}; at base-year prices it is worth {real}.
+            Compute the deflator as an index with base one hundred.
+
+            Find the GDP deflator (base year one hundred) of an economy that produces {real} in constant
+            prices and {nom} in current prices.
+
+            The statistics of {country} put GDP at {real} in prices of the base year and at {nom} in prices of
+            this year. To what index value, base one hundred, has the price level of output moved?
+        """),
+        test=templates("""
+            Valued with this year's price tags, everything made in {country} came to {nom}; with those of the
+            reference year it would have come to {real}. Give the implicit price index, reference year one
+            hundred.
+
+            What deflator, on a scale that reads one hundred for base prices, turns a nominal GDP of {nom}
+            into a real GDP of {real}?
+        """),
+    ),
+    Kind(
+        name="Money Multiplier",
+        formula="m = (1 + c) / (c + r)",
+        explanation=(
+            "c: currency held by the public as a fraction of deposits, r: reserves held by banks as a "
+            "fraction of deposits, m: money supply over monetary base"
+        ),
+        source="Mankiw, Macroeconomics: a model of the money supply",
+        inputs={"c": percent("2", "40", "0.1"), "r": percent("1", "20", "0.1")},
+        answer=lambda v: (1 + v["c"] / 100) / ((v["c"] + v["r"]) / 100),
+        sensible=lambda v: v["c"] != v["r"],
+        train=templates("""
+            In {country} the public holds currency equal to {c} of deposits, and banks hold reserves equal to
+            {r} of deposits. What is the money multiplier?
+
+            With a reserve ratio of {r} and a currency-to-deposit ratio of {c}, compute the money multiplier.
+
+            How many times the monetary base is the money supply of {country}, if cash in circulation is {c}
+            of deposits and banks keep {r} of deposits as reserves?
+
+            Banks in {country} set aside {r} of their deposits, and people carry notes and coins worth {c} of
+            deposits. Find the ratio of money supply to monetary base.
+        """),
+        test=templates("""
+            For each deposit in {country} the saver keeps another {c} of it in the purse while the bank parks
+            {r} of it at the central bank. By what factor does one unit of central bank money raise the stock
+            of money?
+
+            A central bank sees cash outside banks at {c} and bank reserves at {r}, each measured against
+            deposits. Which multiplier links base money to the money stock?
+        """),
+    ),
+    Kind(
+        name="Taylor Rule",
+        formula="i = r* + π + 0.5 × (π − π*) + 0.5 × y",
+        explanation=(
+            "r*: neutral real interest rate, π: inflation, π*: inflation target, y: output gap, negative "
+            "where output lies below potential, all in percent, i: nominal policy rate in percent a year"
+        ),
+        source="Taylor (1993), Discretion versus Policy Rules in Practice",
+        inputs={
+            "rn": percent("0.5", "3", "0.1"),
+            "pi": percent("0.5", "8", "0.1"),
+            "goal": percent("1", "4", "0.25"),
+            "gap": percent("-4", "4", "0.1"),
+        },
+        answer=lambda v: v["rn"] + v["pi"] + (v["pi"] - v["goal"] + v["gap"]) / 2,
+        sensible=lambda v: (
+            v["pi"] != v["goal"]
+            and v["gap"] != 0
+            and v["rn"] + v["pi"] + (v["pi"] - v["goal"] + v["gap"]) / 2 >= Decimal("0.5")
+        ),
+        train=templates("""
+            Inflation in {country} is {pi} against a target of {goal}, the neutral real rate is {rn} and the
+            output gap is {gap}. What policy rate in percent does the Taylor rule give?
+
+            The central bank of {country} follows the Taylor rule. With a neutral real rate of {rn}, an
+            inflation target of {goal}, inflation of {pi} and an output gap of {gap}, compute its rate in
+            percent.
+
+            Output of {country} differs from potential by {gap}. Prices rise by {pi} a year, while {goal} a
+            year is aimed at. If the real rate that keeps the economy in balance is {rn}, what nominal rate in
+            percent does the Taylor rule ask for?
+
+            Find the rate in percent that Taylor's rule sets at a gap between output and potential of {gap}, a
+            neutral real rate of {rn}, inflation of {pi} and an inflation goal of {goal}.
+        """),
+        test=templates("""
+            A rate setter in {country} reads these figures: price growth {pi}, desired price growth {goal},
+            real equilibrium interest {rn}, production relative to capacity {gap}. Which nominal rate, in
+            percent, does Taylor's formula recommend?
+
+            What should money cost, in percent a year, by Taylor's reckoning, when capacity use leaves a
+            gap of {gap}, consumer prices go up {pi} instead of the wished-for {goal}, and the natural real
+            rate stands at {rn}?
         """),
     ),
 )

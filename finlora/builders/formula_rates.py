@@ -1,37 +1,9 @@
-"""Formula kinds about bonds, currencies, real interest and options."""
+"""Formula kinds about yields, currencies and real interest."""
 
-from decimal import Decimal
-
-from finlora.builders.formula_kinds import (
-    Input,
-    Kind,
-    Values,
-    growth,
-    money,
-    number,
-    percent,
-    templates,
-    years,
-)
+from finlora.builders.formula_kinds import Kind, growth, money, number, percent, templates, years
 
 _SPOT = number("80.00", "160.00", "0.05")
 _RATE = percent("0.5", "9", "0.1")
-
-
-def _strike_today(values: Values) -> Decimal:
-    return values["k"] * (-values["r"] / 100 * values["t"] / 12).exp()
-
-
-def _call(values: Values) -> Decimal:
-    return values["p"] + values["s"] - _strike_today(values)
-
-
-def _option_prices(values: Values) -> bool:
-    """Keep strikes near the share price, and premiums that are neither exploitable nor absurd."""
-    floor = max(_strike_today(values) - values["s"], Decimal(0))
-    near = Decimal("0.8") < values["k"] / values["s"] < Decimal("1.2")
-    return near and floor + Decimal("0.5") <= values["p"] <= floor + values["s"] / 10 and _call(values) >= 1
-
 
 KINDS = (
     Kind(
@@ -178,54 +150,6 @@ KINDS = (
 
             Price growth of {pi} a year eats into the nominal yearly gain of a pension fund, {i}. What exact
             real gain in percent remains by the Fisher relation?
-        """),
-    ),
-    Kind(
-        name="Put-Call Parity",
-        formula="C = P + S − K × e^(−r × T)",
-        explanation=(
-            "C, P: prices of a European call and a European put with the same strike and expiry, S: price "
-            "of the share, which pays no dividend until expiry, K: strike price, r: risk-free rate a year, "
-            "continuously compounded, T: time to expiry in years"
-        ),
-        source=(
-            "Stoll (1969), The Relationship Between Put and Call Option Prices; Hull, Options, Futures, and "
-            "Other Derivatives"
-        ),
-        inputs={
-            "p": money("0.50", "20.00", "0.05"),
-            "s": money("20.00", "150.00", "0.25"),
-            "k": money("20", "150", "1"),
-            "r": percent("1", "8", "0.25"),
-            "t": Input(tuple(map(Decimal, (2, 3, 4, 6, 9, 12))), lambda value: f"{value} months"),
-        },
-        answer=_call,
-        sensible=_option_prices,
-        train=templates("""
-            A European put on {company} with a strike of {k} and {t} to expiry costs {p}. The share trades at
-            {s} and pays no dividend. With a risk-free rate of {r} a year, continuously compounded, what
-            should the European call with the same strike and expiry cost?
-
-            Given a stock price of {s}, a strike price of {k}, a put premium of {p}, {t} until expiry and a
-            continuously compounded risk-free rate of {r} per year, find the premium of the matching European
-            call; no dividends are paid.
-
-            {person} owns one share at {s} that pays no dividend and buys a European put for {p} struck at
-            {k}, expiring in {t}. Interest is {r} a year, continuously compounded. At which price must the
-            European call of the same strike and expiry trade to prevent arbitrage?
-
-            Both a European call and a European put on a stock without dividends are struck at {k} and expire
-            in {t}. The put is worth {p}, the stock {s}, and riskless money earns {r} a year with continuous
-            compounding. Compute the call price.
-        """),
-        test=templates("""
-            A dealer quotes {p} for the European put on {company}, exercise price {k}, which ends in {t}. The
-            stock, currently {s}, will pay nothing until then, and cash grows at a continuously compounded {r}
-            a year. Which quote for the European call with identical terms is consistent with parity?
-
-            What is a European call worth if the European put with the same exercise price of {k} and the same
-            {t} of remaining life sells for {p}, the underlying share without dividends stands at {s}, and the
-            risk-free rate is {r} annually under continuous compounding?
         """),
     ),
 )

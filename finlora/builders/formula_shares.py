@@ -101,4 +101,86 @@ KINDS = (
             yearly payout of {div} per share and a quotation of {price}?
         """),
     ),
+    Kind(
+        name="Enterprise Multiple (EV/EBITDA)",
+        formula="EV/EBITDA = (Market Capitalisation + Debt − Cash) / EBITDA",
+        explanation=(
+            "Market Capitalisation: market value of all shares, Debt: all borrowings, Cash: cash held, "
+            "EBITDA: earnings of the past year before interest, taxes, depreciation and amortisation"
+        ),
+        source="CFA Institute curriculum, Equity Investments: enterprise value multiples",
+        inputs={
+            "cap": millions("20", "600"),
+            "debt": millions("5", "200"),
+            "cash": millions("1", "80"),
+            "ebitda": millions("4", "80"),
+        },
+        answer=lambda v: (v["cap"] + v["debt"] - v["cash"]) / v["ebitda"],
+        sensible=lambda v: (
+            3 * v["cash"] < v["cap"]
+            and v["debt"] < v["cap"] * 15 / 10
+            and 4 * v["ebitda"] < v["cap"] + v["debt"] - v["cash"] < 18 * v["ebitda"]
+        ),
+        train=templates("""
+            {company} has a market capitalisation of {cap}, debt of {debt} and cash of {cash}. EBITDA is
+            {ebitda}. What is EV/EBITDA?
+
+            All shares of {company} together are worth {cap}. It owes {debt} in loans, holds {cash} in cash
+            and earned EBITDA of {ebitda}. Compute the enterprise multiple.
+
+            How many times its EBITDA of {ebitda} does a buyer pay for a cable maker, with the equity at
+            {cap}, borrowings taken over of {debt} and cash received of {cash}?
+
+            At an EBITDA of {ebitda}, what EV/EBITDA multiple does the market give {company}: equity {cap},
+            debt {debt}, cash {cash}?
+        """),
+        test=templates("""
+            Add lenders' claims of {debt} to a stock-market value of {cap}, take off the {cash} lying in the
+            bank, and relate the result to operating earnings before depreciation (EBITDA) of {ebitda}. Which
+            multiple does {company} reach?
+
+            Bidders for a parcel service look at enterprise value over EBITDA. Its stock is valued at {cap},
+            its bonds at {debt}, its cash pile at {cash}, and EBITDA came in at {ebitda}. State the multiple.
+        """),
+    ),
+    Kind(
+        name="Holding Period Return (HPR)",
+        formula="HPR = (P_1 − P_0 + D) / P_0 × 100",
+        explanation=(
+            "P_0: price of one share at the start, P_1: its price at the end, D: dividends per share in "
+            "between, not reinvested, HPR: in percent over the whole time, negative for a loss"
+        ),
+        source="Bodie, Kane and Marcus, Essentials of Investments: holding-period return",
+        inputs={
+            "p0": money("8.00", "250.00", "0.05"),
+            "p1": money("8.00", "300.00", "0.05"),
+            "d": money("0.10", "9.00", "0.05"),
+        },
+        answer=lambda v: (v["p1"] - v["p0"] + v["d"]) / v["p0"] * 100,
+        sensible=lambda v: (
+            v["p0"] * 7 / 10 < v["p1"] < v["p0"] * 15 / 10
+            and v["p1"] != v["p0"]
+            and v["d"] < v["p0"] * 8 / 100
+        ),
+        train=templates("""
+            {person} bought a share of {company} at {p0}, received dividends of {d} and sold it at {p1}. What
+            was the holding period return in percent?
+
+            A share that cost {p0} is now quoted at {p1} and has paid {d} in dividends meanwhile. Find the
+            return over the whole period in percent, with a minus sign for a loss.
+
+            Counting price change and dividends, what percentage did an owner of {company} gain on a purchase
+            price of {p0}, given dividends per share of {d} and a final price of {p1}?
+
+            The price of a stock moved from {p0} to {p1} while its owner collected {d} per share. Compute the
+            total return in percent of the opening price, negative if money was lost.
+        """),
+        test=templates("""
+            {company} closed one year at {p0} and the next at {p1}; between the two dates it distributed {d}
+            on every share. Express price gain or loss plus distribution in percent of the earlier close.
+
+            An investor gets {p1} for one share acquired for {p0} and has pocketed {d} of payouts along the
+            way. State, signed, what percentage of the outlay this made.
+        """),
+    ),
 )

@@ -1,5 +1,7 @@
 """Formula kinds about streams of payments."""
 
+from decimal import Decimal
+
 from finlora.builders.formula_kinds import Kind, Values, growth, money, percent, templates, years
 
 _FLOW = money("8000", "45000", "250")
@@ -9,6 +11,11 @@ def _inflows(values: Values) -> bool:
     """Keep projects that are neither hopeless nor too good."""
     total = values["c1"] + values["c2"] + values["c3"]
     return 9 * values["c0"] <= 10 * total <= 18 * values["c0"]
+
+
+def _monthly_payment(values: Values) -> Decimal:
+    monthly = growth(values["r"], Decimal(12))
+    return values["loan"] * (monthly - 1) / (1 - monthly ** (-12 * values["n"]))
 
 
 KINDS = (
@@ -183,6 +190,80 @@ KINDS = (
 
             Estimate today's price of a utility stock that will distribute {d1} a share one year ahead, lift
             that sum by {g} annually in perpetuity, and must return {r} a year to its owners.
+        """),
+    ),
+    Kind(
+        name="Loan Payment",
+        formula="PMT = L × i / (1 − (1 + i)^(−m))",
+        explanation=(
+            "L: amount borrowed today, i: monthly interest rate, one twelfth of the nominal yearly rate, m: "
+            "number of monthly payments, twelve a year, PMT: equal payment at the end of each month"
+        ),
+        source="Brealey, Myers and Allen, Principles of Corporate Finance: amortising loans",
+        inputs={"loan": money("5000", "400000", "500"), "r": percent("2", "12", "0.05"), "n": years(2, 30)},
+        answer=_monthly_payment,
+        train=templates("""
+            {person} borrows {loan} to buy a flat and repays it in equal monthly payments over {n}. The
+            nominal rate is {r} a year, charged monthly. How large is each payment, made at the end of the
+            month?
+
+            What monthly instalment, always due at month end, clears a loan of {loan} in {n} at a nominal
+            yearly rate of {r} compounded monthly?
+
+            {company} finances a press with {loan} from its bank: level payments at the end of each month for
+            {n}, interest at one twelfth of {r} a month. Compute the payment.
+
+            Find the level end-of-month payment on a mortgage of {loan} that runs {n}, the interest rate being
+            {r} per year, added monthly.
+        """),
+        test=templates("""
+            A car dealer advances {loan}; the buyer pays the same amount at each month's close throughout {n},
+            after which nothing is owed. With {r} a year in nominal terms, one twelfth of it charged every
+            month, state that amount.
+
+            How much must a farm set aside for every monthly payment, in arrears, if its debt of {loan} is to
+            be paid off evenly within {n} and carries {r} annual nominal interest, computed by the month?
+        """),
+    ),
+    Kind(
+        name="Present Value of a Growing Annuity",
+        formula="PV = C_1 × (1 − ((1 + g) / (1 + r))^n) / (r − g)",
+        explanation=(
+            "C_1: first payment, one year from today, g: yearly growth of the payments, r: yearly discount "
+            "rate, n: number of payments, one at the end of each year"
+        ),
+        source="Ross, Westerfield and Jaffe, Corporate Finance: growing annuities",
+        inputs={
+            "c1": money("500", "20000", "50"),
+            "g": percent("0.5", "6", "0.25"),
+            "r": percent("4", "13", "0.25"),
+            "n": years(3, 25),
+        },
+        answer=lambda v: (
+            v["c1"] * (1 - (growth(v["g"]) / growth(v["r"])) ** v["n"]) / ((v["r"] - v["g"]) / 100)
+        ),
+        sensible=lambda v: v["r"] - v["g"] >= 1,
+        train=templates("""
+            {person} will receive a first rent of {c1} one year from today, and each later yearly rent is {g}
+            higher than the one before. The lease brings {n} of rent. At a discount rate of {r} a year, what
+            is it worth today?
+
+            {company} buys {n} of royalties: {c1} at the end of year one, growing by {g} a year after that.
+            Discounted at {r} per year, find the present value.
+
+            What are {n} of year-end pensions worth now, if the first pays {c1}, each next one rises by {g},
+            and the yearly discount rate is {r}?
+
+            Value today a stream that lasts {n}, pays {c1} at the first year end and then climbs at {g} a
+            year, given a required return of {r} annually.
+        """),
+        test=templates("""
+            A tenant farmer's profit is put at {c1} for the coming year, received at its end, and should swell
+            {g} annually until the contract stops after {n}. Which price now leaves a buyer {r} a year?
+
+            Insulation saves {company} an amount of {c1} twelve months ahead, and savings increase {g} with
+            every further year; the insulation lasts {n}. Brought back with {r} as annual rate, how much is
+            all of this today?
         """),
     ),
 )

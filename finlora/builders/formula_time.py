@@ -111,7 +111,7 @@ KINDS = (
             "percent"
         ),
         source="Ross, Westerfield and Jaffe, Corporate Finance: stated and effective annual rates",
-        inputs={"apr": percent("3", "24", "0.05"), "m": often()},
+        inputs={"apr": percent("3", "24", "0.01"), "m": often()},
         answer=lambda v: (growth(v["apr"], v["m"]) ** v["m"] - 1) * 100,
         train=templates("""
             {company} is offered a credit line with a nominal rate of {apr} a year, compounded {m}. What is
@@ -142,7 +142,7 @@ KINDS = (
             "a year allowed"
         ),
         source="Bodie, Kane and Marcus, Essentials of Investments: compound growth solved for time",
-        inputs={"r": percent("2", "20", "0.01")},
+        inputs={"r": percent("1", "30", "0.005")},
         answer=lambda v: Decimal(2).ln() / growth(v["r"]).ln(),
         train=templates("""
             {person} earns {r} a year on a balanced fund and reinvests everything. After how many years,
@@ -194,6 +194,72 @@ KINDS = (
 
             Exports of {country} expanded to {e} from {b} within {n}. State the average compounded growth per
             year in percent.
+        """),
+    ),
+    Kind(
+        name="Continuous Compounding",
+        formula="A = P × e^(r × t)",
+        explanation=(
+            "P: principal at the start, r: nominal yearly interest rate, compounded continuously, t: number "
+            "of years, A: principal and interest together at the end"
+        ),
+        source="Hull, Options, Futures, and Other Derivatives: continuous compounding",
+        inputs={"p": money("1000", "60000", "250"), "r": percent("1", "12", "0.05"), "t": years(2, 15)},
+        answer=lambda v: v["p"] * (v["r"] / 100 * v["t"]).exp(),
+        train=templates("""
+            {person} leaves {p} for {t} in an account whose nominal {r} a year is compounded continuously.
+            What does it hold at the end?
+
+            {company} lends {p} at {r} a year with continuous compounding; principal and interest are repaid
+            together after {t}. How much comes back?
+
+            Under continuous compounding at a yearly rate of {r}, to what amount does {p} grow in {t}?
+
+            A model of a pension fund lets {p} accumulate at every instant at {r} per year. Without payments
+            in or out, find its value after {t}.
+        """),
+        test=templates("""
+            Interest at the nominal annual rate of {r} is credited without interruption, moment by moment, on
+            a legacy of {p}. What is the legacy worth when {t} have gone by?
+
+            Suppose a treasury's cash, {p} to begin with, earns {r} annually on a continuously compounded
+            basis and none of it is spent. State the cash on hand {t} later.
+        """),
+    ),
+    Kind(
+        name="Time to Reach a Goal",
+        formula="n = ln(FV / PV) / ln(1 + r)",
+        explanation=(
+            "PV: value today, FV: value to be reached, r: growth rate per year, compounded once a year, ln: "
+            "natural logarithm, n: years, fractions of a year allowed"
+        ),
+        source="Ross, Westerfield and Jaffe, Corporate Finance: finding the number of periods",
+        inputs={
+            "pv": money("1000", "60000", "250"),
+            "fv": money("2000", "200000", "500"),
+            "r": percent("2", "12", "0.25"),
+        },
+        answer=lambda v: (v["fv"] / v["pv"]).ln() / growth(v["r"]).ln(),
+        sensible=lambda v: v["pv"] * 11 / 10 < v["fv"] < v["pv"] * 4,
+        train=templates("""
+            {person} has {pv} in a fund that earns {r} a year, compounded annually. In how many years,
+            allowing fractions, will it hold {fv}?
+
+            {company} wants its reserve to grow from {pv} to {fv}. With a return of {r} per year, reinvested,
+            how many years does that take? Use logarithms.
+
+            At a yearly growth rate of {r}, find the number of years, not rounded to whole ones, after which
+            {pv} has become {fv}.
+
+            A trust may be opened once it is worth {fv}. It is worth {pv} now and gains {r} annually. Give the
+            waiting time in years, with decimals.
+        """),
+        test=templates("""
+            Tuition will cost {fv}. An aunt's gift of {pv} compounds at {r} a year. By logarithms, how long,
+            measured in years, until the gift covers the bill?
+
+            Debt of {pv} on which nobody pays anything swells by {r} each year. After what span, in years and
+            parts of a year, does the debt reach {fv}?
         """),
     ),
 )

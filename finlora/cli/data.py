@@ -1,11 +1,13 @@
 """Commands about data: the tasks, and getting, making and checking their rows."""
 
 import sys
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
+from finlora import display
 from finlora.cli.shared import FILE, config_around, print_json, with_config, with_json, with_offline
 
 
@@ -29,7 +31,7 @@ def list_(family: str | None, config: Path | None, as_json: bool) -> None:
     Example:
       finlora data list --family reporting
     """
-    from finlora import display, task_list, tasks
+    from finlora import task_list, tasks
     from finlora.config import project_root
 
     around = config_around(config)
@@ -53,7 +55,7 @@ def show(task: str, config: Path | None, as_json: bool) -> None:
       finlora data show tfns
     """
     from finlora import config as configs
-    from finlora import display, task_list, tasks
+    from finlora import task_list, tasks
 
     around = config_around(config)
     known = tasks.load(around)
@@ -106,36 +108,76 @@ def fetch(
     """
     from finlora import config as configs
     from finlora import fetch as fetching
-    from finlora import fetch_display as display
+    from finlora import fetch_display
     from finlora import tasks as registry
     from finlora.task_rows import Options
 
     around = config_around(config)
     root = configs.project_root(around) if around else Path.cwd()
     options = Options(as_published, accept_licence, overwrite, offline, files)
-    with display.Fetching() as shown:
+    with fetch_display.Fetching() as shown:
         outcomes = fetching.run(root, registry.load(around), tasks, options, shown.show)
     if as_json:
         print_json([asdict(outcome) for outcome in outcomes])
     else:
-        display.fetched(outcomes)
+        fetch_display.fetched(outcomes)
     if any(outcome.state == fetching.FAILED for outcome in outcomes):
         sys.exit(1)
 
 
 @data_.command()
 @click.argument("name")
+@click.option("--rows", type=click.IntRange(1), help="Training rows to make.")
+@click.option("--test-rows", type=click.IntRange(1), help="Test rows to make.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Another seed, other rows; default: 42.")
+@click.option(
+    "--from",
+    "folder",
+    type=FILE,
+    metavar="FOLDER",
+    help="Make the rows from what lies there, where NAME can read it.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace files that hold other rows.")
 @with_config
-def build(name: str, config: Path | None) -> None:
-    """Build the dataset NAME (sentiment_sample or formula_built) from this project's own material.
+@with_json
+def build(
+    name: str,
+    rows: int | None,
+    test_rows: int | None,
+    seed: int | None,
+    folder: Path | None,
+    overwrite: bool,
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """Make the dataset NAME (sentiment_sample or formula): rows no licence stands in the way of.
+
+    Equal sizes and seeds give equal files, on any machine; training and test rows share no template.
+    Files that hold other rows are replaced with --overwrite alone.
 
     \b
     Example:
       finlora data build sentiment_sample
+      finlora data build formula --rows 20000 --test-rows 1000 --seed 7
     """
+    from finlora import build as builds
+    from finlora import cards
     from finlora import config as configs
-    from finlora import project
 
     around = config_around(config)
-    for path in project.build_dataset(configs.project_root(around) if around else Path.cwd(), name):
-        click.echo(path)
+    root = configs.project_root(around) if around else Path.cwd()
+    built = builds.build(
+        root,
+        builds.Order(name, rows, test_rows, seed, folder),
+        existing="replace" if overwrite else "refuse",
+    )
+    if any(file.is_written for file in built.files):
+        cards.index(root / "data")
+    if as_json:
+        print_json(asdict(built) | {"files": [{**asdict(f), "path": str(f.path)} for f in built.files]})
+        return
+    for file in built.files:
+        click.echo(file.path)
+        display.say(f"  {file.state}: {file.rows:,} rows, seed {built.seed}")
+    for why, count in Counter(item.why for item in built.skipped).most_common():
+        display.say(f"  passed over: {count:,}: {why}")

@@ -3,7 +3,9 @@
 Whether the answers are right is tested in `test_formula_answers`.
 """
 
+import itertools
 import json
+import math
 import os
 import re
 import subprocess
@@ -11,10 +13,13 @@ import sys
 from collections import Counter
 from decimal import Context, Decimal, localcontext
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from finlora.builders.formula import KINDS, Row, build, two_decimals
+from finlora.builders import formula
+from finlora.builders.formula import KINDS, SETS, Row, build, is_plain, two_decimals
+from finlora.builders.formula_kinds import Kind
 from finlora.builders.formula_words import TEST_WORDS, TRAIN_WORDS
 from finlora.errors import UsageError
 
@@ -29,7 +34,7 @@ CONTEXT = re.compile(
 )
 
 WORDS = (TRAIN_WORDS, TEST_WORDS)
-NUMBERS = r"\d[\d,.]*\d|\d|every (?:half-year|quarter|two months|month)"
+NUMBERS = r"-?\d[\d,.]*\d|-?\d|every (?:half-year|quarter|two months|month)"
 
 
 def parts(rows: list[Row], name: str) -> list[str]:
@@ -41,6 +46,10 @@ def as_file(rows: list[Row]) -> bytes:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
 
 
+def is_usable(kind: Kind, values: dict[str, Decimal]) -> bool:
+    return kind.sensible(values) and is_plain(kind.answer(values))
+
+
 def words(template: str) -> set[str]:
     return set(re.findall(r"[a-z']+", re.sub(r"{\w+}", " ", template.lower())))
 
@@ -50,13 +59,14 @@ def test_committed_files_are_what_build_makes() -> None:
     assert TEST_FILE.read_bytes() == as_file(TEST)
 
 
-def test_rows_are_spread_evenly_over_at_least_24_kinds() -> None:
-    assert len(TRAIN) == 800
-    assert len(TEST) == 200
+def test_rows_are_spread_evenly_over_60_kinds() -> None:
     names = {kind.name for kind in KINDS}
-    assert len(names) == len(KINDS) == 40
-    assert Counter(parts(TRAIN, "kind")) == dict.fromkeys(names, 20)
-    assert Counter(parts(TEST, "kind")) == dict.fromkeys(names, 5)
+    assert len(names) == len(KINDS) == 60
+    for rows, size, few in ((TRAIN, 800, 13), (TEST, 200, 3)):
+        asked = Counter(parts(rows, "kind"))
+        assert sum(asked.values()) == len(rows) == size
+        assert set(asked) == names
+        assert set(asked.values()) == {few, few + 1}
 
 
 def test_every_row_has_the_shape_of_the_task() -> None:
@@ -75,23 +85,24 @@ def test_every_kind_has_templates_enough_and_a_source() -> None:
 
 
 def test_an_answer_in_percent_is_asked_for_in_percent() -> None:
-    # The Sharpe ratio divides one percentage by another: its answer is a bare number.
+    # These divide one percentage by another: their answer is a bare number.
+    bare = {"Sharpe Ratio", "Information Ratio"}
     in_percent = [
         kind
         for kind in KINDS
-        if ("× 100" in kind.formula or "in percent" in kind.explanation) and kind.name != "Sharpe Ratio"
+        if ("× 100" in kind.formula or "in percent" in kind.explanation) and kind.name not in bare
     ]
     asked = [template for kind in in_percent for template in kind.train + kind.test]
-    assert len(asked) == 18 * 6
+    assert len(asked) == 24 * 6
     assert [template for template in asked if "percent" not in template] == []
 
 
 def test_train_and_test_share_no_template_and_no_close_one() -> None:
     train = [template for kind in KINDS for template in kind.train]
     test = [template for kind in KINDS for template in kind.test]
-    assert len(set(train)) == 160
-    assert len(set(test)) == 80
-    assert len(set(train + test)) == 240
+    assert len(set(train)) == 240
+    assert len(set(test)) == 120
+    assert len(set(train + test)) == 360
     close = [
         (one, other)
         for one in train
@@ -118,6 +129,25 @@ def test_no_set_of_numbers_comes_twice_in_a_kind() -> None:
     asked = zip(parts(rows, "kind"), parts(rows, "question"), strict=True)
     numbers = [(kind, *sorted(re.findall(NUMBERS, question))) for kind, question in asked]
     assert len(set(numbers)) == len(numbers) == 10_000
+
+
+def test_every_kind_has_more_sets_of_numbers_than_rows_may_ask_for() -> None:
+    counted = 0
+    with localcontext(Context(prec=40)):
+        for kind in KINDS:
+            grids = [given.values for given in kind.inputs.values()]
+            assert all(len(set(grid)) == len(grid) for grid in grids)
+            if math.prod(map(len, grids)) < 50_000:
+                sets = [dict(zip(kind.inputs, numbers, strict=True)) for numbers in itertools.product(*grids)]
+                assert sum(is_usable(kind, values) for values in sets) > SETS, kind.name
+                counted += 1
+            else:
+                rng = Random(1)
+                usable = sum(is_usable(kind, kind.draw(rng)) for _ in range(3000))
+                # At least four times as many as are promised, since this is but a sample.
+                assert usable >= 30, kind.name
+                assert usable / 3000 * math.prod(map(len, grids)) > 4 * SETS, kind.name
+    assert counted == 4
 
 
 @pytest.mark.parametrize("hash_seed", ["0", "1"])
@@ -152,8 +182,23 @@ def test_halves_round_away_from_zero() -> None:
     assert rounded == ["0.13", "-0.13", "2.68", "1.01", "7.00", "15092.44"]
 
 
-def test_impossible_sizes_are_refused_with_the_reason() -> None:
-    with pytest.raises(UsageError, match="test_rows=-1: give 0 or more"):
-        build(test_rows=-1)
-    with pytest.raises(UsageError, match=r"no further question after .* ask for fewer rows"):
-        build(train_rows=100_000, test_rows=0)
+def test_as_many_rows_as_there_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formula, "SETS", 30)
+    train, test = build(train_rows=1680, test_rows=100)
+    assert (len(train), len(test)) == (1680, 100)
+    with pytest.raises(UsageError, match="at most 1,680 training rows beside 100 test rows"):
+        build(train_rows=1681, test_rows=100)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ((800, -1), "800 training rows, -1 test rows: give 0 or more of each"),
+        ((298_981, 1_000), "298,981 training rows .* make at most 298,980 training rows beside 1,000 test"),
+        ((0, 300_001), "300,001 test rows are too many.* at most 300,000 rows, test rows included"),
+        ((10**30, 0), "at most 300,000 training rows beside 0 test rows"),
+    ],
+)
+def test_impossible_sizes_are_refused_with_the_reason(sizes: tuple[int, int], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        build(1, *sizes)
