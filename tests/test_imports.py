@@ -68,6 +68,11 @@ SAME_FLOOR = {
     ("plan", "plan_needs"),
     ("plan", "plan_changes"),
     ("plan_changes", "plan_needs"),
+    # Checking data: its rows, their tokens, the share that training may drop; a run's tokenizer as planned.
+    ("checks", "data"),
+    ("checks", "prepared_rows"),
+    ("checks", "row_lengths"),
+    ("data_check", "plan"),
     ("cli", "display"),
 }
 HEAVY = {

@@ -1,10 +1,11 @@
 """Commands about data: the tasks, and getting, making and checking their rows."""
 
+import sys
 from pathlib import Path
 
 import click
 
-from finlora.cli.shared import config_around, with_config
+from finlora.cli.shared import FILE, config_around, print_json, with_config, with_json
 
 
 @click.group("data")
@@ -28,3 +29,44 @@ def build(name: str, config: Path | None) -> None:
     around = config_around(config)
     for path in project.build_dataset(configs.project_root(around) if around else Path.cwd(), name):
         click.echo(path)
+
+
+@data_.command()
+@click.argument("what", metavar="FILE|RUN|all")
+@click.option("--run", metavar="NAME", help="For a FILE: the run whose tokenizer and sequence_len count.")
+@click.option("--task", metavar="TASK", help="For a FILE: the task it belongs to, else by its name.")
+@click.option("--against", type=FILE, multiple=True, help="For a training FILE: a test file to compare with.")
+@with_config
+@with_json
+def check(
+    what: str,
+    run: str | None,
+    task: str | None,
+    against: tuple[Path, ...],
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """Check a dataset before a GPU is paid for: a file, the files of a run, or all of them.
+
+    Faulty rows, wrong encoding, repeated and nearly repeated rows (inside a file, and between train and
+    test), labels, lengths, answer marks, leaks of company and time, personal data. Exit code 1 on errors,
+    0 on warnings.
+
+    \b
+    Example:
+      finlora data check all
+      finlora data check data/train/mine_train.jsonl --against data/test/mine_test.jsonl
+    """
+    from finlora import data_check, display
+    from finlora.config import load
+
+    around = config_around(config)
+    asked = data_check.Asked(what, run, task, against)
+    with display.Counting("checking", 100) as counting:
+        report = data_check.check(load(around) if around else None, asked, counting.show)
+    if as_json:
+        print_json(report.to_record())
+    else:
+        display.checked_data(report)
+    if report.count("error"):
+        sys.exit(1)
