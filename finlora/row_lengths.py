@@ -50,7 +50,7 @@ def row_lengths(path: Path, tokenizer: Path | None, who: str, style: str | None)
     Args:
         path: the dataset.
         tokenizer: a folder with tokenizer.json; None estimates by bytes.
-        who: whose tokenizer it is, for `how`.
+        who: whose tokenizer it is, for `how`; without one, why there is none.
         style: the run's prompt style.
 
     Raises:
@@ -71,9 +71,9 @@ def lengths_of(rows: Sequence[data.Row], tokenizer: Path | None, who: str, style
 
     Args:
         rows: sound rows, one at least.
-        tokenizer: as for `row_lengths`, like `who` and `style`.
-        who: whose tokenizer it is.
-        style: the run's prompt style.
+        tokenizer: as for `row_lengths`.
+        who: the same.
+        style: the same.
 
     Raises:
         BaseModelError: the prompt style can't be had from the tokenizer.
@@ -100,7 +100,7 @@ def _lengths(
     )
     try:
         if tokenizer is None:
-            raise BaseModelError("no tokenizer is on this machine")
+            raise BaseModelError(who or "no tokenizer is on this machine")
         light = LightTokenizer(tokenizer)
     except BaseModelError as error:
         pairs, frame = [_by_bytes(row) for row in rows], _FRAME_TOKENS

@@ -73,6 +73,7 @@ SAME_FLOOR = {
     ("checks", "prepared_rows"),
     ("checks", "row_lengths"),
     ("data_check", "plan"),
+    ("data_check", "data_targets"),
     ("cli", "display"),
 }
 HEAVY = {

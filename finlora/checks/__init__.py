@@ -13,6 +13,7 @@ from finlora.data import Row
 
 Severity = Literal["error", "warning", "note"]
 _LINES_SHOWN = 10
+_SINGULAR = {"have": "has", "are": "is", "do": "does"}
 # What a terminal would obey or could not print: control and formatting characters, half characters.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
@@ -111,6 +112,8 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def rows_of(count: int) -> str:
-    """Return "1 row" or "1,234 rows"."""
-    return f"{count:,} row{'s' * (count != 1)}"
+def rows_of(count: int, verb: str = "") -> str:
+    """Return "1 row" or "1,234 rows", with a verb in the number it takes."""
+    if count != 1:
+        return f"{count:,} rows {verb}".rstrip()
+    return f"1 row {_SINGULAR.get(verb, verb + 's' * bool(verb))}".rstrip()

@@ -36,12 +36,12 @@ def inside(rows: Rows) -> tuple[list[Finding], set[int]]:
             near_copies[row.line] = near
     found = []
     if copies:
-        words = f"{rows_of(len(copies))} repeat an earlier row to the letter"
+        words = f"{rows_of(len(copies), 'repeat')} an earlier row to the letter"
         found.append(
             finding("warning", "repeated", rows.file, copies, words, _ONCE, pairs=(rows.file, copies))
         )
     if near_copies:
-        words = f"{rows_of(len(near_copies))} repeat an earlier row but for case, spaces or a dot"
+        words = f"{rows_of(len(near_copies), 'repeat')} an earlier row but for case, spaces or a dot"
         pairs = (rows.file, near_copies)
         found.append(finding("warning", "repeated-alike", rows.file, near_copies, words, _ONCE, pairs=pairs))
     return found + _contradictions(rows), {*copies, *near_copies}
@@ -91,7 +91,7 @@ def between(train: Rows, test: Rows) -> list[Finding]:
     figures = {"verbatim": verbatim, "test_rows": len(test.rows)}
     found = []
     if shared:
-        words = f"{rows_of(len(shared))} of the test stand in training, question and answer"
+        words = f"{rows_of(len(shared))} of the test found in training, question and answer"
         advice = "Take them out of one of the two files: a score on them measures memory"
         found.append(
             finding(
@@ -106,7 +106,7 @@ def between(train: Rows, test: Rows) -> list[Finding]:
             )
         )
     if other:
-        words = f"{rows_of(len(other))} of the test ask what training answers otherwise"
+        words = f"{rows_of(len(other))} of the test asked in training with another answer"
         pairs = (train.file, other)
         found.append(
             finding(

@@ -98,7 +98,7 @@ def between(train: Rows, test: Rows) -> list[Finding]:
     unseen = {row.line: row.target.strip() for row in test.rows if row.target.strip() not in known}
     if not unseen:
         return []
-    words = f"{rows_of(len(unseen))} of the test have a label that training never shows: "
+    words = f"{rows_of(len(unseen))} of the test with a label that training never shows: "
     words += _named(sorted(set(unseen.values())))
     advice = "The adapter can't learn it: split again, or take those rows out"
     return [finding("error", "unseen-label", test.file, unseen, words, advice, pairs=(train.file, {}))]

@@ -31,7 +31,7 @@ def between(train: Rows, test: Rows) -> list[Finding]:
         }
         if shared:
             share = len(shared) / len(test.rows)
-            words = f"{rows_of(len(shared))} of the test ({share:.0%}) have a {column} that training has too"
+            words = f"{rows_of(len(shared))} of the test ({share:.0%}) with a {column} that training has too"
             pairs = (train.file, shared)
             found.append(
                 finding("warning", f"shared-{column}", test.file, shared, words, advice, pairs=pairs)
@@ -51,9 +51,7 @@ def _times(train: Rows, test: Rows) -> list[Finding]:
     early = [line for line, when in after.items() if when <= last]
     if not early:
         return []
-    words = (
-        f"{rows_of(len(early))} of the test ({len(early) / len(test.rows):.0%}) are not later than training"
-    )
+    words = f"{rows_of(len(early))} of the test ({len(early) / len(test.rows):.0%}) not later than training"
     words += f", which reaches to {last}"
     advice = "Split by time: what happened later must not be learnt before the test asks about it"
     return [finding("warning", "not-later", test.file, early, words, advice, pairs=(train.file, {}))]

@@ -53,7 +53,7 @@ def _dropped(
     share = len(dropped) / len(totals)
     too_many = share > MOST_DROPPED
     words = (
-        f"{rows_of(len(dropped))} ({share:.1%}) are longer than sequence_len {sequence_len} of "
+        f"{rows_of(len(dropped))} ({share:.1%}) longer than sequence_len {sequence_len} of "
         f"{runs[0]}{f' and {len(runs) - 1} more' if len(runs) > 1 else ''}; training drops them"
         + (", and stops above 1%" if too_many else "")
     )
@@ -72,7 +72,7 @@ def _answers(rows: Rows, lengths: RowLengths, limit: int | None) -> list[Finding
     if not long:
         return []
     words = (
-        f"{rows_of(len(long))} ({len(long) / len(rows.rows):.1%}) have answers of more than {limit} tokens, "
+        f"{rows_of(len(long))} ({len(long) / len(rows.rows):.1%}) with answers of more than {limit} tokens, "
         "the task's max_new_tokens: an answer cut off there can't be right"
     )
     longest = max(lengths.answers) - 1

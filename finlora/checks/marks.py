@@ -38,6 +38,6 @@ def check(rows: Rows, mark: str | None) -> list[Finding]:
     without = [row.line for row in rows.rows if not row.context.rstrip().endswith(wanted)]
     if not without:
         return []
-    words = f"{rows_of(len(without))} do not end with '{wanted}'"
+    words = f"{rows_of(len(without), 'do')} not end with '{wanted}'"
     advice = "Give all rows the same ending: the prompt that is trained is the prompt that is asked"
     return [finding("warning", "answer-mark", rows.file, without, words, advice)]

@@ -179,7 +179,7 @@ def inside(rows: Rows, repeated: set[int]) -> list[Finding]:
     partners = {kept[i].line: kept[other].line for i, (other, _) in near.items()}
     nearer = sum(index >= NEARER for _, index in near.values())
     words = (
-        f"{rows_of(len(near))} share at least {NEAR:.0%} of their words with an earlier question; "
+        f"{rows_of(len(near), 'share')} at least {NEAR:.0%} of their words with an earlier question; "
         f"{nearer:,} at least {NEARER:.0%}"
     )
     advice = "Look at some: rows from one mould teach less than their number says"
@@ -221,8 +221,8 @@ def _between(what: str, train: Rows, test: Rows, near: dict[int, tuple[int, floa
     nearer = {i: pair for i, pair in near.items() if pair[1] >= NEARER}
     share = [len(these) / len(test.rows) for these in (nearer, near)]
     words = (
-        f"{rows_of(len(nearer))} of the test ({share[0]:.1%}) share at least {NEARER:.0%} of the {what}'s "
-        f"words with one in training; {len(near):,} ({share[1]:.1%}) at least {NEAR:.0%}"
+        f"{rows_of(len(nearer))} of the test ({share[0]:.1%}) with at least {NEARER:.0%} of the {what}'s "
+        f"words in common with one in training; {len(near):,} ({share[1]:.1%}) at least {NEAR:.0%}"
     )
     advice = "Score those rows apart, or put rows that are near each other on one side of the split"
     shown = nearer or near

@@ -91,7 +91,7 @@ def _parse(lines: list[tuple[int, bytes]], name: str) -> tuple[Rows, list[Findin
         for code, these in problems.items()
     ]
     if twice:
-        words = f"{rows_of(len(twice))} name a column twice; only the last value counts"
+        words = f"{rows_of(len(twice), 'name')} a column twice; only the last value counts"
         found.append(finding("error", "column-twice", name, twice, words, "Name each column once"))
     kept = {column: values for column, values in columns.items() if any(values)}
     return Rows(name, tuple(rows), kept), found
@@ -131,6 +131,6 @@ def _missing(rows: Rows) -> list[Finding]:
         words = f"{rows_of(len(targets))} with a missing value (nan, none, null) as the answer"
         found.append(finding("error", "nan-target", rows.file, targets, words, advice))
     if contexts:
-        words = f"{rows_of(len(contexts))} ask about a missing value (nan, null)"
+        words = f"{rows_of(len(contexts), 'ask')} about a missing value (nan, null)"
         found.append(finding("error", "nan-context", rows.file, contexts, words, advice))
     return found

@@ -59,9 +59,10 @@ def check(
     """
     from finlora import data_check, display
     from finlora.config import load
+    from finlora.data_targets import Asked
 
     around = config_around(config)
-    asked = data_check.Asked(what, run, task, against)
+    asked = Asked(what, run, task, against)
     with display.Counting("checking", 100) as counting:
         report = data_check.check(load(around) if around else None, asked, counting.show)
     if as_json:
