@@ -45,7 +45,7 @@ def is_card(text: str) -> bool:
     Source: ISO/IEC 7812-1, annex B.
     """
     digits = re.sub(r"\D", "", text)
-    if len(digits) not in range(13, 20) or not _ISSUER.match(digits) or len(set(digits)) < 4:
+    if len(digits) not in range(13, 20) or not _ISSUER.match(digits):
         return False
     doubled = [int(d) * (2 if i % 2 else 1) for i, d in enumerate(reversed(digits))]
     return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0
