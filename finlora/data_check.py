@@ -18,9 +18,10 @@ from finlora.checks import (
     marks,
     near,
     personal,
+    printable,
 )
 from finlora.checks.schema import read
-from finlora.config import ConfigFile
+from finlora.config import ConfigFile, RunConfig
 from finlora.data_targets import Asked, Target, chosen
 from finlora.errors import BaseModelError
 from finlora.plan import tokenizer_of
@@ -109,11 +110,11 @@ def _checked(target: Target, file: ConfigFile | None) -> CheckedFile:
             found += _compared(other, lambda train: _between(train, rows))
     found.sort(key=lambda one: _ORDER[one.severity])
     return CheckedFile(
-        file=rows.file,
+        file=printable(rows.file),
         rows=len(rows.rows),
         task=target.task.id if target.task else None,
         runs=tuple(target.runs),
-        against=tuple(str(path) for path in (*target.against, *target.trained_by)),
+        against=tuple(printable(str(path)) for path in (*target.against, *target.trained_by)),
         findings=tuple(found),
     )
 
@@ -163,16 +164,15 @@ def _lengths(rows: Rows, target: Target, file: ConfigFile | None) -> list[Findin
     for name, run in target.runs.items():
         alike.setdefault((run.base_model, run.prompt_style, run.sequence_len), []).append(name)
     found: list[Finding] = []
-    for (_, style, sequence_len), names in alike.items():
-        place, who = tokenizer_of(target.runs[names[0]], file.path.resolve().parent)
-        kept = None if target.held_out else sequence_len
-        found += lengths.check(rows, _counted(rows, place, who, style), kept, names, limit)
+    for (_, _, sequence_len), names in alike.items():
+        counted = _counted(rows, target.runs[names[0]], file.path.resolve().parent)
+        found += lengths.check(rows, counted, None if target.held_out else sequence_len, names, limit)
     return found
 
 
-def _counted(rows: Rows, place: Path | None, who: str, style: str | None) -> RowLengths:
+def _counted(rows: Rows, run: RunConfig, folder: Path) -> RowLengths:
     try:
-        return lengths_of(rows.rows, place, who, style)
+        return lengths_of(rows.rows, *tokenizer_of(run, folder), run.prompt_style)
     except BaseModelError as error:
-        # The run's prompt style can't be had from this tokenizer.
+        # No base model where the run says, or its tokenizer has not the prompt style that the run asks for.
         return lengths_of(rows.rows, None, str(error), None)
