@@ -89,38 +89,25 @@ def between(train: Rows, test: Rows) -> list[Finding]:
         (shared if same else other)[row.line] = line
         verbatim += _digest(row.context) in exact
     figures = {"verbatim": verbatim, "test_rows": len(test.rows)}
-    found = []
-    if shared:
-        words = f"{rows_of(len(shared))} of the test found in training, question and answer"
-        advice = "Take them out of one of the two files: a score on them measures memory"
-        found.append(
-            finding(
-                "error",
-                "test-in-train",
-                test.file,
-                shared,
-                words,
-                advice,
-                pairs=(train.file, shared),
-                figures=figures,
-            )
+    measures = "Take them out of one of the two files: a score on them measures memory"
+    kinds = {
+        "test-in-train": (shared, "found in training, question and answer", measures),
+        "contradiction-between": (other, "asked in training with another answer", _CONTRADICTS),
+    }
+    return [
+        finding(
+            "error",
+            code,
+            test.file,
+            lines,
+            f"{rows_of(len(lines))} of the test {words}",
+            advice,
+            pairs=(train.file, lines),
+            figures=figures,
         )
-    if other:
-        words = f"{rows_of(len(other))} of the test asked in training with another answer"
-        pairs = (train.file, other)
-        found.append(
-            finding(
-                "error",
-                "contradiction-between",
-                test.file,
-                other,
-                words,
-                _CONTRADICTS,
-                pairs=pairs,
-                figures=figures,
-            )
-        )
-    return found
+        for code, (lines, words, advice) in kinds.items()
+        if lines
+    ]
 
 
 def _digest(*texts: str) -> bytes:
