@@ -163,6 +163,9 @@ def test_rows_over_a_runs_sequence_len(run, project, monkeypatch):
     assert done.code == 1
     assert found(done)["too-long"]
     assert "sequence_len 60 of first_run" in done.out
+    # What is only asked is not dropped.
+    asked = json.loads(done.out)["files"][1]["findings"]
+    assert {one["code"] for one in asked} == {"labels", "lengths"}
     assert "of first_run and 1 more" in run("data", "check", "all", "--json").out
     named = run("data", "check", project.dataset, "--run", "twin", "--json")
     assert "sequence_len 60 of twin" in named.out

@@ -60,7 +60,7 @@ def test_labels_written_in_two_ways():
 def test_rare_labels_are_a_note():
     found = only(labels.check(answered(positive=500, negative=500, neutral=9), THREE), "rare-label")
     assert (found.severity, found.count) == ("note", 9)
-    assert codes(labels.check(answered(positive=500, negative=490, neutral=10), THREE), notes=True) == {
+    assert codes(labels.check(answered(positive=1000, negative=990, neutral=10), THREE), notes=True) == {
         "labels": []
     }
     assert codes(labels.check(answered(positive=3, negative=2), THREE), notes=True) == {"labels": []}

@@ -20,7 +20,7 @@ def test_rows_without_the_tasks_mark():
         ([GOOD] * 3 + ["x"] * 2, "Answer:"),
         ([f"Input: row {i} is so\nThe answer is:" for i in range(4)], "The answer is:"),
         ([f"{name} tag Tag:" for name in "abcd"], "Tag:"),
-        ([GOOD, "x", "y"], None),
+        ([GOOD, GOOD, "x", "y", "z"], None),
         (["x", "y"], None),
         ([], None),
     ],
