@@ -96,6 +96,18 @@ def parse_rows(lines: Sequence[tuple[int, bytes]], path: Path, columns: Sequence
 
 
 def _read_row(raw: bytes, file: str, line: int, columns: Sequence[str]) -> Row | Problem:
+    value = parse_line(raw, file, line)
+    return value if isinstance(value, Problem) else checked_row(value, file, line, columns)
+
+
+def parse_line(raw: bytes, file: str, line: int) -> dict[str, Any] | Problem:
+    """Return the JSON object of one line of `read_lines`, or what is wrong with it.
+
+    Args:
+        raw: the line.
+        file: its file, for the problem.
+        line: its 1-based number.
+    """
     try:
         # Decoded here: json would also take UTF-16, and half characters written as bytes.
         value: Any = json.loads(raw.decode())
@@ -110,6 +122,13 @@ def _read_row(raw: bytes, file: str, line: int, columns: Sequence[str]) -> Row |
         return Problem(f"not JSON: {error}", file, line)
     if not isinstance(value, dict):
         return Problem("a row is a JSON object", file, line)
+    return value
+
+
+def checked_row(
+    value: dict[str, Any], file: str, line: int, columns: Sequence[str] = COLUMNS
+) -> Row | Problem:
+    """Return the row that a line's object stands for, or what is wrong with it; further columns are fine."""
     for column in columns:
         if column not in value:
             found = ", ".join(value) or "none"

@@ -176,6 +176,16 @@ def _lengths(file: ConfigFile, run: RunConfig, folder: Path) -> RowLengths | Non
     dataset = file.resolve(run.dataset_path)
     if not dataset.is_file():
         return None
+    return row_lengths(dataset, *tokenizer_of(run, folder), run.prompt_style)
+
+
+def tokenizer_of(run: RunConfig, folder: Path) -> tuple[Path | None, str]:
+    """Return where a tokenizer lies that counts a run's tokens, and whose it is; None where none is here.
+
+    Args:
+        run: the run.
+        folder: where its config lies.
+    """
     spare = builtin.model_folder()
     own = spare if run.base_model == builtin.NAME else model_shapes.local_folder(run.base_model, folder)
     for place, who in (
@@ -183,8 +193,8 @@ def _lengths(file: ConfigFile, run: RunConfig, folder: Path) -> RowLengths | Non
         (spare, f"{builtin.NAME}, standing in for the base model's own"),
     ):
         if place is not None and (place / "tokenizer.json").is_file():
-            return row_lengths(dataset, place, who, run.prompt_style)
-    return row_lengths(dataset, None, "", run.prompt_style)
+            return place, who
+    return None, ""
 
 
 def _verdict(memory: Memory, capacity: float | None) -> str | None:

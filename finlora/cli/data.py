@@ -107,20 +107,20 @@ def fetch(
       finlora data fetch fnxl --accept-licence --file ~/Downloads/test_sample.csv
     """
     from finlora import config as configs
+    from finlora import data_display
     from finlora import fetch as fetching
-    from finlora import fetch_display
     from finlora import tasks as registry
     from finlora.task_rows import Options
 
     around = config_around(config)
     root = configs.project_root(around) if around else Path.cwd()
     options = Options(as_published, accept_licence, overwrite, offline, files)
-    with fetch_display.Fetching() as shown:
+    with data_display.Fetching() as shown:
         outcomes = fetching.run(root, registry.load(around), tasks, options, shown.show)
     if as_json:
         print_json([asdict(outcome) for outcome in outcomes])
     else:
-        fetch_display.fetched(outcomes)
+        data_display.fetched(outcomes)
     if any(outcome.state == fetching.FAILED for outcome in outcomes):
         sys.exit(1)
 

@@ -1,8 +1,10 @@
-"""What people see of `finlora data fetch`: bars, lines in a log, the table at the end. Only `cli` uses it."""
+"""What people see of the commands about data. Only `cli` uses it."""
 
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import click
 
 from finlora.display import say, table
 from finlora.task_rows import SIDES, Outcome
@@ -64,3 +66,39 @@ def fetched(outcomes: Sequence[Outcome]) -> None:
     for outcome in outcomes:
         if outcome.note:
             say(f"{outcome.task}: {outcome.note}")
+
+
+def checked_data(report: Any) -> None:
+    """Print what was found in datasets, file by file, and what to do about it."""
+    colours = {"error": "red", "warning": "yellow", "note": "blue"}
+    for file in report.files:
+        about = [f"{file.rows:,} row{'s' * (file.rows != 1)}"]
+        about += [f"task {file.task}"] * bool(file.task)
+        about += [f"against {', '.join(file.against)}"] * bool(file.against)
+        click.echo(click.style(f"{file.file}", bold=True) + f" ({'; '.join(about)})")
+        for found in file.findings:
+            severity = click.style(f"{found.severity:<7}", fg=colours[found.severity])
+            click.echo(f"  {severity}  {found.code}: {found.message}")
+            if place := _place(found):
+                click.echo(f"           at {place}")
+            if found.advice:
+                click.echo(f"           {found.advice}")
+        click.echo()
+    click.echo(
+        f"{report.count('error')} errors, {report.count('warning')} warnings, {report.count('note')} notes "
+        f"in {len(report.files)} file{'s' * (len(report.files) != 1)}"
+    )
+
+
+def _place(found: Any) -> str:
+    """Return the lines of a finding, each with its partner where two were compared."""
+    if not found.lines:
+        return ""
+    partners = found.against_lines
+    if len(partners) == len(found.lines):
+        lines = [f"{line} = {other}" for line, other in zip(found.lines, partners, strict=True)]
+    else:
+        lines = [str(line) for line in found.lines]
+    more = f" and {found.count - len(lines):,} more" if found.count > len(lines) else ""
+    other = f" (of {found.against})" if found.against and found.against != found.file and partners else ""
+    return f"{found.file}:{', '.join(lines)}{more}{other}"

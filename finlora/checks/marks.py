@@ -1,0 +1,43 @@
+"""Contexts that do not end with the mark behind which the answer is expected."""
+
+import re
+from collections import Counter
+
+from finlora.checks import Finding, Rows, finding, rows_of
+
+# The last words of a context up to a colon, on one line: "Answer:", "The answer is:".
+_MARK = re.compile(r"(?:^|[\n.?!\"”] ?)([^\n.?!\"”]{1,40}:)\s*$|(\S{1,40}:)\s*$")
+
+
+def usual(rows: Rows) -> str | None:
+    """Return the mark that most rows end with, or None."""
+    found = Counter(match[1] or match[2] for row in rows.rows if (match := _MARK.search(row.context)))
+    if not found:
+        return None
+    words, _ = found.most_common(1)[0]
+    # A mark that has the row's own words before it is one all the same: its last word decides.
+    last = Counter(mark.split()[-1] for mark in found.elements()).most_common(1)[0]
+    mark, count = last if found[words] * 2 <= len(rows.rows) else (words, found[words])
+    return mark if count * 2 > len(rows.rows) else None
+
+
+def check(rows: Rows, mark: str | None) -> list[Finding]:
+    """Return the rows without an answer mark.
+
+    Args:
+        rows: the file.
+        mark: the task's; None takes the one that most rows end with.
+    """
+    if not rows.rows:
+        return []
+    wanted = (mark or usual(rows) or "").strip()
+    if not wanted:
+        words = "no mark such as 'Answer:' ends the questions"
+        advice = "End each context with one, so that the model sees where the question stops"
+        return [finding("note", "no-answer-mark", rows.file, [], words, advice)]
+    without = [row.line for row in rows.rows if not row.context.rstrip().endswith(wanted)]
+    if not without:
+        return []
+    words = f"{rows_of(len(without), 'do')} not end with '{wanted}'"
+    advice = "Give all rows the same ending: the prompt that is trained is the prompt that is asked"
+    return [finding("warning", "answer-mark", rows.file, without, words, advice)]
