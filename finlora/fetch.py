@@ -58,7 +58,7 @@ def run(
     for task in sorted(ready, key=lambda task: len(_under(task, tasks))):
         if isinstance(task.source, Mix):
             done.append(_mix_outcome(root, task, tasks, options, everything, tell))
-    if any(outcome.state == "fetched" for outcome in done):
+    if any(outcome.rows for outcome in done):
         cards.index(root / "data")
     done += [need for need in needs.values() if need]
     order = list(tasks)
