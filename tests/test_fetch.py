@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,11 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
+from finlora.converters import columns
+from finlora.errors import UsageError
 from finlora.files import sha256
+from finlora.task_rows import converter
+from finlora.tasks import Task
 from tests.conftest import RUN, Project, Result, write_project
 from tests.hub_server import Fault, Hub, serving, use
 
@@ -349,9 +354,23 @@ def test_file_goes_with_one_task_that_is_brought(project: Project, server: Hub, 
     assert server.requests == []
 
 
-def test_what_nobody_published_and_what_is_built_here(project: Project, server: Hub, run: Run) -> None:
-    own(project, task("secret", {"kind": "unpublished", "why": "mock exams under copyright"}))
-    own(project, task("made", {"kind": "built", "builder": "formula"}))
+def ship(project: Project, monkeypatch: pytest.MonkeyPatch, *made: Mapping[str, Any]) -> None:
+    """Have these tasks come with FinLoRA, and no others."""
+    folder = project.root / "shipped"
+    folder.mkdir()
+    for entry in made:
+        (folder / f"{entry['id']}.json").write_text(json.dumps(entry))
+    monkeypatch.setattr("finlora.tasks.SHIPPED", folder)
+
+
+SECRET = task("secret", {"kind": "unpublished", "why": "mock exams under copyright"})
+MADE = task("made", {"kind": "built", "builder": "formula"})
+
+
+def test_what_nobody_published_and_what_is_built_here(
+    project: Project, server: Hub, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ship(project, monkeypatch, SECRET, MADE)
     done = run("data", "fetch", "secret", "made")
     assert done.code == 2
     assert "secret can't be had: mock exams under copyright" in done.err
@@ -363,11 +382,13 @@ def test_an_unknown_task_names_the_nearest(project: Project, server: Hub, run: R
     assert (done.code, "no task 'tfms', did you mean 'tfns'?" in done.err) == (2, True)
 
 
-def test_a_converter_is_one_of_this_package(project: Project, server: Hub, run: Run) -> None:
-    add(project, server, convert={"how": "os", "target": "label"})
-    done = run("data", "fetch", "mood")
-    assert done.code == 1
-    assert "there is no converter 'os'; there are: columns" in done.err
+@pytest.mark.parametrize("how", ["os", "mending", "../columns", "columns.os", ""])
+def test_a_converter_is_one_of_this_package(how: str) -> None:
+    plain = Task.model_validate(task("mood", hub_source("mood")))
+    assert converter(plain) is columns.convert
+    other = plain.model_copy(update={"convert": plain.convert.model_copy(update={"how": how})})
+    with pytest.raises(UsageError, match=f"there is no converter '{re.escape(how)}'; there are: .*columns"):
+        converter(other)
 
 
 def test_offline_takes_what_is_in_the_cache(project: Project, server: Hub, run: Run) -> None:
@@ -457,13 +478,11 @@ def test_a_mix_whose_part_fails(project: Project, server: Hub, run: Run) -> None
 def test_all_ends_with_a_table(
     project: Project, server: Hub, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("finlora.tasks.SHIPPED", project.root / "none")
+    ship(project, monkeypatch, SECRET, MADE)
     mixes(project, server)
     strict = {"stated": "CC BY-NC", "terms": "non-commercial"}
     add(project, server, "strict", licence=strict)
     own(project, task("brought", BRING, sides=["test"]))
-    own(project, task("secret", {"kind": "unpublished", "why": "copyright"}))
-    own(project, task("made", {"kind": "built", "builder": "formula"}))
     more = {"licence": strict, "sides": ["train"]}
     own(project, task("strict_mix", {"kind": "mix", "parts": {"strict": 1, "aaa": 1}}, **more))
     done = run("data", "fetch", "all", "--json")
