@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from finlora.display import say, table
+from finlora.fetch import NEEDS_LICENCE, READ_TERMS
 from finlora.task_rows import SIDES, Outcome
 
 
@@ -64,3 +65,5 @@ def fetched(outcomes: Sequence[Outcome]) -> None:
     for outcome in outcomes:
         if outcome.note:
             say(f"{outcome.task}: {outcome.note}")
+    if any(outcome.state == NEEDS_LICENCE for outcome in outcomes):
+        say(READ_TERMS)

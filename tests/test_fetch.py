@@ -203,8 +203,8 @@ def test_terms_are_accepted_by_name_before_anything_is_asked(project: Project, s
         add(project, server, name, licence={"stated": f"terms of {name}", "terms": terms})
     done = run("data", "fetch", "strict", "silent", "mood")
     assert done.code == 2
-    assert "strict needs --accept-licence: strict: terms of strict (non-commercial)" in done.err
-    assert "silent needs --accept-licence: silent: terms of silent (unstated)" in done.err
+    assert "strict needs --accept-licence: terms of strict (non-commercial)" in done.err
+    assert "silent needs --accept-licence: terms of silent (unstated)" in done.err
     assert server.requests == []
     assert run("data", "fetch", "strict", "silent", "mood", "--accept-licence").code == 0
 
@@ -297,15 +297,23 @@ def own(project: Project, made: Mapping[str, Any]) -> None:
     (folder / f"{made['id']}.json").write_text(json.dumps(made))
 
 
-BRING = {"kind": "bring", "where": "the shop around the corner", "files": {"test": [{"path": "in/t.csv"}]}}
+BRING = {
+    "kind": "bring",
+    "where": "t.csv of the shop around the corner",
+    "files": {"test": [{"path": "in/t.csv"}]},
+}
 
 
 def test_a_file_to_bring_says_what_from_where(project: Project, server: Hub, run: Run) -> None:
     own(project, task("brought", BRING, sides=["test"]))
     done = run("data", "fetch", "brought")
     assert done.code == 2
-    assert "brought needs --file: get in/t.csv from the shop around the corner" in done.err
-    assert "finlora data fetch brought --file PATH" in done.err
+    assert "brought needs --file: get t.csv of the shop around the corner" in done.err
+    assert "Then: finlora data fetch brought --file PATH/t.csv" in done.err
+    own(project, task("strict", BRING, sides=["test"], licence={"stated": "unstated", "terms": "unstated"}))
+    assert "fetch strict --file PATH/t.csv --accept-licence" in run("data", "fetch", "strict").err
+    done = run("data", "fetch", "strict", "--file", "t.csv")
+    assert (done.code, "strict needs --accept-licence: unstated\n" in done.err) == (2, True)
 
 
 @pytest.mark.parametrize("given", ["in/t.csv", "in", ".", "renamed.csv"])
@@ -499,13 +507,14 @@ def test_all_ends_with_a_table(
         "zz_over": "fetched",
     }
     assert done.code == 0
+    assert "strict_mix: strict: CC BY-NC (non-commercial)" in run("data", "fetch", "all").err
     assert "org/strict" not in " ".join(server.requests)
     table = run("data", "fetch", "all", "--accept-licence")
     assert [line.split()[:2] for line in table.out.splitlines() if line.startswith("strict")] == [
         ["strict", "fetched"],
         ["strict_mix", "fetched"],
     ]
-    assert "brought: get in/t.csv from the shop around the corner" in table.err
+    assert "brought: get t.csv of the shop around the corner" in table.err
 
 
 def test_the_list_of_files_keeps_what_people_wrote(project: Project, server: Hub, run: Run) -> None:
