@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from finlora.files import hold, sha256, write_atomic, write_json
+from finlora.files import hold, sha256, sweep, write_atomic, write_json
 
 SCHEMA = 1
 _BEGIN = "<!-- finlora data fetch: begin -->"
@@ -40,6 +40,8 @@ def path_of(rows: Path) -> Path:
 def publish(rows: Path, content: bytes, card: Mapping[str, Any]) -> None:
     """Put a dataset file and its card in their places, so that neither ever speaks for another.
 
+    The caller holds a lock on what it makes.
+
     Args:
         rows: the dataset file.
         content: its rows.
@@ -48,6 +50,8 @@ def publish(rows: Path, content: bytes, card: Mapping[str, Any]) -> None:
     Raises:
         FinLoRAError: the disk is full or the folder can't be written; what was there is there.
     """
+    for path in (rows, _pending(rows)):
+        sweep(path)
     write_json(_pending(rows), card)
     write_atomic(rows, content)
     _pending(rows).replace(path_of(rows))
@@ -78,6 +82,7 @@ def index(data: Path) -> Path:
     """
     readme = data / "README.md"
     with hold(data / ".readme.lock"):
+        sweep(readme)
         lines = [
             _line(data, path) for path in sorted(data.rglob("*.card.json")) if not path.name.startswith(".")
         ]

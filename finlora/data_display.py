@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from finlora.display import say, table
+from finlora.fetch import NEEDS_LICENCE, READ_TERMS
 from finlora.task_rows import SIDES, Outcome
 
 
@@ -66,6 +67,8 @@ def fetched(outcomes: Sequence[Outcome]) -> None:
     for outcome in outcomes:
         if outcome.note:
             say(f"{outcome.task}: {outcome.note}")
+    if any(outcome.state == NEEDS_LICENCE for outcome in outcomes):
+        say(READ_TERMS)
 
 
 def checked_data(report: Any) -> None:

@@ -13,6 +13,8 @@ from finlora.tasks import Bring, Built, Mix, Task, Unpublished, pick
 
 ALL = "all"
 FAILED = "failed"
+NEEDS_LICENCE = "needs --accept-licence"
+READ_TERMS = "Read the terms (finlora data show TASK); if you accept them, add --accept-licence"
 _AT_ONCE = 4
 OnEvent = Callable[[Mapping[str, Any]], None]
 
@@ -58,7 +60,7 @@ def run(
     for task in sorted(ready, key=lambda task: len(_under(task, tasks))):
         if isinstance(task.source, Mix):
             done.append(_mix_outcome(root, task, tasks, options, everything, tell))
-    if any(outcome.state == "fetched" for outcome in done):
+    if any(outcome.rows for outcome in done):
         cards.index(root / "data")
     done += [need for need in needs.values() if need]
     order = list(tasks)
@@ -95,26 +97,30 @@ def _need(task: Task, tasks: Mapping[str, Task], options: Options) -> Outcome | 
         return Outcome(task.id, "can't be had", source.why)
     if isinstance(source, Built):
         return Outcome(task.id, "is built here", f"finlora data build {source.builder}")
+    strict = [t for t in _under(task, tasks) if t.licence.terms != "free" and not isinstance(t.source, Mix)]
     if isinstance(source, Bring) and not options.files:
-        wanted = ", ".join(dict.fromkeys(part.path for parts in source.files.values() for part in parts))
-        return Outcome(
-            task.id,
-            "needs --file",
-            f"get {wanted} from {source.where}, then: finlora data fetch {task.id} --file PATH",
-        )
-    strict = [t for t in _under(task, tasks) if t.licence.terms != "free"]
+        paths = dict.fromkeys(part.path for parts in source.files.values() for part in parts)
+        words = [f"finlora data fetch {task.id}", *(f"--file PATH/{Path(path).name}" for path in paths)]
+        if strict:
+            words.append("--accept-licence")
+        return Outcome(task.id, "needs --file", f"get {source.where}\nThen: {' '.join(words)}")
     if strict and not options.accept_licence:
-        terms = "; ".join(f"{t.id}: {t.licence.stated} ({t.licence.terms})" for t in strict)
-        return Outcome(task.id, "needs --accept-licence", terms)
+        return Outcome(task.id, NEEDS_LICENCE, "; ".join(_terms(t, task) for t in strict))
     return None
+
+
+def _terms(part: Task, task: Task) -> str:
+    licence = part.licence
+    words = licence.stated if licence.stated == licence.terms else f"{licence.stated} ({licence.terms})"
+    return words if part is task else f"{part.id}: {words}"
 
 
 def _refuse(needs: Sequence[Outcome]) -> None:
     if not needs:
         return
     lines = [f"{need.task} {need.state}: {need.note}" for need in needs]
-    if any(need.state == "needs --accept-licence" for need in needs):
-        lines.append("Read the terms (finlora data show TASK); if you accept them, add --accept-licence")
+    if any(need.state == NEEDS_LICENCE for need in needs):
+        lines.append(READ_TERMS)
     raise UsageError("\n".join(lines))
 
 

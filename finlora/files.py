@@ -41,6 +41,12 @@ def write_atomic(path: Path, content: str | bytes) -> None:
             temporary.unlink()
 
 
+def sweep(path: Path) -> None:
+    """Remove what killed writes of a file left beside it; the caller is the only one who writes it."""
+    for left in path.parent.glob(f".{path.name}.*.tmp"):
+        left.unlink(missing_ok=True)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented JSON, whole or not at all; errors as in `write_atomic`."""
     write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")

@@ -85,7 +85,7 @@ def from_files(task: Task, source: Bring, given: Sequence[Path]) -> Source:
         if found is None:
             raise UsageError(
                 f"'{task.id}' needs {part.path}, which is not among the files given\n"
-                f"Get it from: {source.where}\nThen: finlora data fetch {task.id} --file PATH/{part.path}"
+                f"Get {source.where}\nThen: finlora data fetch {task.id} --file PATH/{Path(part.path).name}"
             )
         files[part.path] = found
     try:

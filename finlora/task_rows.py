@@ -115,17 +115,16 @@ def converter(task: Task) -> Convert:
     Raises:
         UsageError: there is none of the name.
     """
-    known = sorted({found.name for found in pkgutil.iter_modules(converters.__path__)} - {"mending"})
+    known = {found.name for found in pkgutil.iter_modules(converters.__path__)}
     how = task.convert.how
-    convert = (
-        getattr(importlib.import_module(f"finlora.converters.{how}"), "convert", None)
-        if how in known
-        else None
-    )
-    if convert is None:
-        raise UsageError(f"task '{task.id}': there is no converter '{how}'; there are: {', '.join(known)}")
-    found: Convert = convert
+    if how not in known or (found := _convert_of(how)) is None:
+        ways = ", ".join(name for name in sorted(known) if _convert_of(name))
+        raise UsageError(f"task '{task.id}': there is no converter '{how}'; there are: {ways}")
     return found
+
+
+def _convert_of(module: str) -> Convert | None:
+    return getattr(importlib.import_module(f"finlora.converters.{module}"), "convert", None)
 
 
 def _recipe(folder: Path, task: Task, tasks: Mapping[str, Task], as_published: bool) -> str:

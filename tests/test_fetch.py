@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,11 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
+from finlora.converters import columns
+from finlora.errors import UsageError
 from finlora.files import sha256
+from finlora.task_rows import converter
+from finlora.tasks import Task
 from tests.conftest import RUN, Project, Result, write_project
 from tests.hub_server import Fault, Hub, serving, use
 
@@ -198,8 +203,8 @@ def test_terms_are_accepted_by_name_before_anything_is_asked(project: Project, s
         add(project, server, name, licence={"stated": f"terms of {name}", "terms": terms})
     done = run("data", "fetch", "strict", "silent", "mood")
     assert done.code == 2
-    assert "strict needs --accept-licence: strict: terms of strict (non-commercial)" in done.err
-    assert "silent needs --accept-licence: silent: terms of silent (unstated)" in done.err
+    assert "strict needs --accept-licence: terms of strict (non-commercial)" in done.err
+    assert "silent needs --accept-licence: terms of silent (unstated)" in done.err
     assert server.requests == []
     assert run("data", "fetch", "strict", "silent", "mood", "--accept-licence").code == 0
 
@@ -281,3 +286,246 @@ def test_several_tasks_one_of_which_fails(project: Project, server: Hub, run: Ru
     assert len(list((project.root / "data" / "train").glob("*_train.jsonl"))) == 4
     readme = (project.root / "data" / "README.md").read_text()
     assert readme.count("(mended)") == 8
+
+
+# Sources that are no hub
+
+
+def own(project: Project, made: Mapping[str, Any]) -> None:
+    folder = project.config.parent / "tasks"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{made['id']}.json").write_text(json.dumps(made))
+
+
+BRING = {
+    "kind": "bring",
+    "where": "t.csv of the shop around the corner",
+    "files": {"test": [{"path": "in/t.csv"}]},
+}
+
+
+def test_a_file_to_bring_says_what_from_where(project: Project, server: Hub, run: Run) -> None:
+    own(project, task("brought", BRING, sides=["test"]))
+    done = run("data", "fetch", "brought")
+    assert done.code == 2
+    assert "brought needs --file: get t.csv of the shop around the corner" in done.err
+    assert "Then: finlora data fetch brought --file PATH/t.csv" in done.err
+    own(project, task("strict", BRING, sides=["test"], licence={"stated": "unstated", "terms": "unstated"}))
+    assert "fetch strict --file PATH/t.csv --accept-licence" in run("data", "fetch", "strict").err
+    done = run("data", "fetch", "strict", "--file", "t.csv")
+    assert (done.code, "strict needs --accept-licence: unstated\n" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize("given", ["in/t.csv", "in", ".", "renamed.csv"])
+def test_a_file_that_was_brought(project: Project, server: Hub, run: Run, tmp_path: Path, given: str) -> None:
+    own(project, task("brought", BRING, sides=["test"]))
+    (tmp_path / "got" / "in").mkdir(parents=True)
+    for name in ("in/t.csv", "renamed.csv"):
+        (tmp_path / "got" / name).write_bytes(csv_bytes(TEST))
+    done = run("data", "fetch", "brought", "--file", tmp_path / "got" / given)
+    assert done.code == 0, done.err
+    assert rows_of(project, "test/brought_test.jsonl") == [("Held", "neutral"), ("Profit rose", "positive")]
+    text = json.dumps(card_of(project, "test/brought_test.card.json"))
+    assert "the shop around the corner" in text
+    assert str(tmp_path) not in text
+    assert server.requests == []
+
+
+def test_a_brought_file_that_is_another_or_leads_outside(
+    project: Project, server: Hub, run: Run, tmp_path: Path
+) -> None:
+    pinned = {"test": [{"path": "t.csv", "sha256": "0" * 64}]}
+    own(project, task("pinned", {**BRING, "files": pinned}, sides=["test"]))
+    own(project, task("brought", BRING, sides=["test"]))
+    (tmp_path / "t.csv").write_bytes(csv_bytes(TEST))
+    done = run("data", "fetch", "pinned", "--file", tmp_path / "t.csv")
+    assert (done.code, "the given file: t.csv is not the file that the task names" in done.err) == (1, True)
+    (tmp_path / "trap").mkdir()
+    (tmp_path / "trap" / "t.csv").symlink_to(tmp_path / "t.csv")
+    done = run("data", "fetch", "brought", "--file", tmp_path / "trap")
+    assert (done.code, "leads outside" in done.err) == (1, True)
+    (tmp_path / "empty").mkdir()
+    done = run("data", "fetch", "brought", "--file", tmp_path / "empty")
+    assert (done.code, "'brought' needs in/t.csv, which is not among the files given" in done.err) == (
+        1,
+        True,
+    )
+
+
+def test_file_goes_with_one_task_that_is_brought(project: Project, server: Hub, run: Run) -> None:
+    own(project, task("brought", BRING, sides=["test"]))
+    add(project, server)
+    for names in (["mood"], ["mood", "brought"], ["all"]):
+        done = run("data", "fetch", *names, "--file", "x.csv")
+        assert done.code == 2
+        assert "--file belongs to one task whose files are brought" in done.err
+    assert server.requests == []
+
+
+def ship(project: Project, monkeypatch: pytest.MonkeyPatch, *made: Mapping[str, Any]) -> None:
+    """Have these tasks come with FinLoRA, and no others."""
+    folder = project.root / "shipped"
+    folder.mkdir()
+    for entry in made:
+        (folder / f"{entry['id']}.json").write_text(json.dumps(entry))
+    monkeypatch.setattr("finlora.tasks.SHIPPED", folder)
+
+
+SECRET = task("secret", {"kind": "unpublished", "why": "mock exams under copyright"})
+MADE = task("made", {"kind": "built", "builder": "formula"})
+
+
+def test_what_nobody_published_and_what_is_built_here(
+    project: Project, server: Hub, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ship(project, monkeypatch, SECRET, MADE)
+    done = run("data", "fetch", "secret", "made")
+    assert done.code == 2
+    assert "secret can't be had: mock exams under copyright" in done.err
+    assert "made is built here: finlora data build formula" in done.err
+
+
+def test_an_unknown_task_names_the_nearest(project: Project, server: Hub, run: Run) -> None:
+    done = run("data", "fetch", "tfms")
+    assert (done.code, "no task 'tfms', did you mean 'tfns'?" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize("how", ["os", "mending", "../columns", "columns.os", ""])
+def test_a_converter_is_one_of_this_package(how: str) -> None:
+    plain = Task.model_validate(task("mood", hub_source("mood")))
+    assert converter(plain) is columns.convert
+    other = plain.model_copy(update={"convert": plain.convert.model_copy(update={"how": how})})
+    with pytest.raises(UsageError, match=f"there is no converter '{re.escape(how)}'; there are: .*columns"):
+        converter(other)
+
+
+def test_offline_takes_what_is_in_the_cache(project: Project, server: Hub, run: Run) -> None:
+    add(project, server)
+    server.requests.clear()
+    done = run("data", "fetch", "mood", "--offline")
+    assert (done.code, "is not in the hub's cache" in done.err) == (1, True)
+    assert server.requests == []
+
+
+def test_rows_that_are_not_as_many_as_expected_are_told(project: Project, server: Hub, run: Run) -> None:
+    add(project, server, rows={"train": 6, "test": 3}, mended_rows={"train": 3, "test": 3})
+    assert "mood: test: 2 rows, the task says 3" in run("data", "fetch", "mood").err
+    done = run("data", "fetch", "mood", "--as-published")
+    assert "mood: test: 2 rows, the task says 3" in done.err
+
+
+# Mixes
+
+
+def mixes(project: Project, server: Hub) -> None:
+    add(project, server, "aaa")
+    add(project, server, "bbb")
+    server.datasets["org/bbb"]["train.csv"] = csv_bytes(
+        [("Sales fell", 0), *[(f"Fact {i}", 2) for i in range(5)]]
+    )
+    licence = {"licence": {"stated": "mixed", "terms": "free"}, "sides": ["train"]}
+    parts = {"aaa": 2, "bbb": 1}
+    own(project, task("plain", {"kind": "mix", "parts": parts}, **licence))
+    own(project, task("even_multi", {"kind": "mix", "parts": parts}, **licence))
+    own(project, task("zz_over", {"kind": "mix", "parts": {"plain": 1, "aaa": 1}}, **licence))
+
+
+def test_a_mix_as_published_repeats_in_order(project: Project, server: Hub, run: Run) -> None:
+    mixes(project, server)
+    assert run("data", "fetch", "plain", "--as-published").code == 0
+    rows = rows_of(project, "train/plain_train_as_published.jsonl")
+    first = rows_of(project, "train/aaa_train_as_published.jsonl")
+    assert rows == first * 2 + rows_of(project, "train/bbb_train_as_published.jsonl")
+    assert run("data", "fetch", "even_multi", "--as-published").code == 0
+    even = rows_of(project, "train/even_multi_train_as_published.jsonl")
+    assert len(even) == 12
+    assert sum(text.startswith("Fact") for text, _ in even) == 5
+    assert even != sorted(even)
+
+
+def test_a_mended_mix_has_each_row_once_and_is_shuffled(project: Project, server: Hub, run: Run) -> None:
+    mixes(project, server)
+    done = run("data", "fetch", "plain", "--json")
+    assert [found["task"] for found in json.loads(done.out)] == ["aaa", "bbb", "plain"]
+    rows = rows_of(project, "train/plain_train.jsonl")
+    parts = rows_of(project, "train/aaa_train.jsonl") + rows_of(project, "train/bbb_train.jsonl")
+    assert sorted(rows) == sorted(set(parts))
+    assert rows != parts
+    assert len(rows) == 8
+    card = card_of(project, "train/plain_train.card.json")
+    assert card["source"]["parts"] == {"aaa": 2, "bbb": 1}
+    assert [file["path"] for file in card["source"]["files"]] == [
+        "train/aaa_train.jsonl",
+        "train/bbb_train.jsonl",
+    ]
+    assert run("data", "fetch", "even_multi").code == 0
+    assert len(rows_of(project, "train/even_multi_train.jsonl")) == 6
+
+
+def test_a_mix_of_mixes_and_a_mix_whose_part_changed(project: Project, server: Hub, run: Run) -> None:
+    mixes(project, server)
+    assert run("data", "fetch", "zz_over").code == 0
+    before = rows_of(project, "train/zz_over_train.jsonl")
+    assert '"there already"' in run("data", "fetch", "zz_over", "--json").out
+    add(project, server, "bbb", prompt=f"Again: {PROMPT}")
+    run("data", "fetch", "bbb")
+    assert '"fetched"' in run("data", "fetch", "plain", "--json").out
+    assert '"fetched"' in run("data", "fetch", "zz_over", "--json").out
+    # What both parts had once is now two contexts.
+    assert (len(before), len(rows_of(project, "train/zz_over_train.jsonl"))) == (8, 9)
+
+
+def test_a_mix_whose_part_fails(project: Project, server: Hub, run: Run) -> None:
+    mixes(project, server)
+    server.faults.append(Fault("org/bbb", status=403))
+    done = run("data", "fetch", "plain")
+    assert done.code == 1
+    assert "plain: not there: bbb" in done.err
+
+
+def test_all_ends_with_a_table(
+    project: Project, server: Hub, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ship(project, monkeypatch, SECRET, MADE)
+    mixes(project, server)
+    strict = {"stated": "CC BY-NC", "terms": "non-commercial"}
+    add(project, server, "strict", licence=strict)
+    own(project, task("brought", BRING, sides=["test"]))
+    more = {"licence": strict, "sides": ["train"]}
+    own(project, task("strict_mix", {"kind": "mix", "parts": {"strict": 1, "aaa": 1}}, **more))
+    done = run("data", "fetch", "all", "--json")
+    assert {found["task"]: found["state"] for found in json.loads(done.out)} == {
+        "aaa": "fetched",
+        "bbb": "fetched",
+        "brought": "needs --file",
+        "even_multi": "fetched",
+        "made": "is built here",
+        "plain": "fetched",
+        "secret": "can't be had",
+        "strict": "needs --accept-licence",
+        "strict_mix": "needs --accept-licence",
+        "zz_over": "fetched",
+    }
+    assert done.code == 0
+    assert "strict_mix: strict: CC BY-NC (non-commercial)" in run("data", "fetch", "all").err
+    assert "org/strict" not in " ".join(server.requests)
+    table = run("data", "fetch", "all", "--accept-licence")
+    assert [line.split()[:2] for line in table.out.splitlines() if line.startswith("strict")] == [
+        ["strict", "fetched"],
+        ["strict_mix", "fetched"],
+    ]
+    assert "brought: get t.csv of the shop around the corner" in table.err
+
+
+def test_the_list_of_files_keeps_what_people_wrote(project: Project, server: Hub, run: Run) -> None:
+    add(project, server)
+    readme = project.root / "data" / "README.md"
+    readme.write_text("# Our data\n\nMine.\n")
+    run("data", "fetch", "mood")
+    assert readme.read_text().startswith("# Our data\n\nMine.\n\n<!-- finlora data fetch: begin -->\n")
+    readme.write_text(readme.read_text() + "Below.\n")
+    run("data", "fetch", "mood", "--as-published")
+    text = readme.read_text()
+    assert text.endswith("<!-- finlora data fetch: end -->\nBelow.\n")
+    assert text.count("begin -->") == 1
+    assert text.count("mood (as published)") == 2
