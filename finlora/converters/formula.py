@@ -1,9 +1,10 @@
 """Financial maths: a sheet with a formula in each row, its 20 questions and answers beside it.
 
-`finlora/files/formula_corrections.json` holds what an independent recomputation of all 1,000 answers found: for each
-of these questions, known by a digest of its text, the published answer, a verdict and the right answer where it is
-certain. `corrected`: the published answer was wrong. `rounding`: it was off in its last digit. `ambiguous` and
-`unanswerable`: the question has no certain answer and the published one is wrong, so it becomes no row.
+`finlora/files/formula_corrections.json` holds what an independent recomputation of all 1,000 answers found:
+for each of these questions, known by a digest of its text, the published answer, a verdict and the right
+answer where it is certain. `corrected`: the published answer was wrong. `rounding`: it was off in its last
+digit. `ambiguous` and `unanswerable`: the question has no certain answer and the published one is wrong, so
+it becomes no row.
 """
 
 import hashlib
@@ -43,8 +44,8 @@ _MENDED = {"corrected": "a wrong answer corrected", "rounding": "an answer round
 def convert(task: Task, records: Mapping[str, Sequence[Record]], as_published: bool) -> Converted:
     """Turn records into rows, as published or mended.
 
-    The prompt has {Formula Name}, {Formula}, {Explanation} and {Question}. Of each formula the first 16 questions
-    train, the last 4 test, in both ways.
+    The prompt has {Formula Name}, {Formula}, {Explanation} and {Question}. Of each formula the first 16
+    questions train, the last 4 test, in both ways.
 
     Raises:
         DataError: a record lacks a column, or holds something that is no cell of a table.

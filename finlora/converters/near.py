@@ -9,8 +9,9 @@ def clusters(texts: Sequence[frozenset[str]], share: float) -> list[int]:
     """Return a group for each text: texts are in one where a chain of near ones leads from each to each.
 
     Two texts are near when the words they share are at least `share` of the words of both together (the
-    Jaccard index). It is exact, and linear where few texts share rare words: of two near texts of sizes a and b,
-    the rarest a - ceil(share * a) + 1 words of one hold one of the rarest of the other.
+    Jaccard index). Nothing near is missed, and few pairs are compared: if the words of all texts are put in
+    one order, rare ones first, two near texts have a word in common among the first n - ceil(share * n) + 1
+    of each, n being its number of words.
 
     Args:
         texts: the different words of each text.

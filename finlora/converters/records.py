@@ -7,7 +7,7 @@ from typing import Any
 from finlora.converters import Dropped, Record
 from finlora.converters.mending import without_duplicates
 from finlora.errors import DataError, Problem, UsageError
-from finlora.tasks import Task
+from finlora.tasks import SPLITS, Task
 
 # What a column may hold.
 TEXT: tuple[type, ...] = (str,)
@@ -18,6 +18,7 @@ Pairs = list[tuple[Record, Row]]
 
 REPEATED = "repeats an earlier row"
 IN_TEST = "is in the test rows too"
+SENTENCE_IN_TEST = "its sentence is in the test rows too"
 
 _MOST_PROBLEMS = 20
 _KINDS = {TEXT: "text", CELL: "text or a number", LIST: "a list"}
@@ -85,6 +86,11 @@ def drawn(task: Task) -> tuple[float, int]:
     if task.split.test_share is None or task.split.seed is None:
         raise UsageError(f"task '{task.id}': its rows are divided here; split needs test_share and seed")
     return task.split.test_share, task.split.seed
+
+
+def sides_of(task: Task) -> list[str]:
+    """Return the sides a task has rows on: train, test or both."""
+    return [side for side in SPLITS if side in task.files]
 
 
 def all_of(records: Mapping[str, Sequence[Record]]) -> list[Record]:

@@ -1,7 +1,7 @@
 """Terms of the US GAAP taxonomy and what they mean.
 
-The published rows take a table's cells as pandas reads them: an empty one, and texts such as "N/A", become the
-text "nan". Mended, definitions that share 8 of 10 words stay on one side of the split, since half of the
+The published rows take a table's cells as pandas reads them: an empty one, and texts such as "N/A", become
+the text "nan". Mended, definitions that share 8 of 10 words stay on one side of the split, since half of the
 published test definitions have a training definition nearly their own.
 """
 
