@@ -35,7 +35,7 @@ def convert(task: Task, records: Mapping[str, Sequence[Record]], as_published: b
 
     Raises:
         DataError: a record lacks a column, or holds no text where one is wanted.
-        UsageError: the task's prompt or target can't be used.
+        UsageError: the task names no target, or no rule for one split.
     """
     columns = _columns(task)
     mended: Counter[str] = Counter()
@@ -64,15 +64,10 @@ def convert(task: Task, records: Mapping[str, Sequence[Record]], as_published: b
 
 
 def _columns(task: Task) -> list[str]:
-    """Return the columns that a prompt names; only plain names, as anything else could reach into objects."""
-    try:
-        names = [name for _, name, _, _ in Formatter().parse(task.prompt) if name is not None]
-    except ValueError as error:
-        raise UsageError(f"task '{task.id}': its prompt is no template: {error}") from None
-    if strange := [name for name in names if not name or any(sign in name for sign in ".[!:")]:
-        raise UsageError(f"task '{task.id}': its prompt may name columns only, not {{{strange[0]}}}")
+    """Return the columns that a task's prompt names."""
     if task.convert.target is None:
         raise UsageError(f"task '{task.id}': convert.target must name the column with the answer")
+    names = [name for _, name, _, _ in Formatter().parse(task.prompt) if name]
     return list(dict.fromkeys(names))
 
 
