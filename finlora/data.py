@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from finlora.errors import DataError, Problem
 from finlora.files import write_atomic
+from finlora.json_text import printable
 
 COLUMNS = ("context", "target")
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
@@ -112,7 +113,7 @@ def _read_row(raw: bytes, file: str, line: int, columns: Sequence[str]) -> Row |
         return Problem("a row is a JSON object", file, line)
     for column in columns:
         if column not in value:
-            found = ", ".join(value) or "none"
+            found = printable(", ".join(value)) or "none"
             return Problem(f"the column '{column}' is missing; columns found: {found}", file, line)
         text = value[column]
         if not isinstance(text, str):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from finlora.cli.previewing import preview
 from finlora.cli.shared import config_around, with_config
 
 
@@ -28,3 +29,6 @@ def build(name: str, config: Path | None) -> None:
     around = config_around(config)
     for path in project.build_dataset(configs.project_root(around) if around else Path.cwd(), name):
         click.echo(path)
+
+
+data_.add_command(preview)
