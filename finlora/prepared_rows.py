@@ -76,10 +76,17 @@ def prepare(
             "lines": [rows[i].line for i in dropped[:100]],
         },
         "longest": max(lengths),
+        **_tokens(train),
+    }
+    return PreparedRows([train[i] for i in order], validation, report)
+
+
+def _tokens(train: Sequence[dict[str, list[int]]]) -> dict[str, int]:
+    """Return the tokens of the training rows, and those of them that are trained."""
+    return {
         "tokens": sum(len(row["input_ids"]) for row in train),
         "trained_tokens": sum(sum(label != IGNORED for label in row["labels"]) for row in train),
     }
-    return PreparedRows([train[i] for i in order], validation, report)
 
 
 def token_rows(
