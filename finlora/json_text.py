@@ -99,6 +99,13 @@ def _repeated(node: yaml.Node | None) -> Iterator[tuple[str, int | None]]:
             yield from _repeated(child)
 
 
+def shown(value: Any) -> str:
+    """Return a value as messages show it: text as it is, all else as JSON; None is absent."""
+    if value is None:
+        return "absent"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
 def printable(text: str) -> str:
     """Return a text with all that is no printable character written as JSON would, in ASCII.
 
