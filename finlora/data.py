@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from finlora.errors import DataError, Problem
 from finlora.files import write_atomic
+from finlora.json_text import printable
 
 COLUMNS = ("context", "target")
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
@@ -131,7 +132,7 @@ def checked_row(
     """Return the row that a line's object stands for, or what is wrong with it; further columns are fine."""
     for column in columns:
         if column not in value:
-            found = ", ".join(value) or "none"
+            found = printable(", ".join(value)) or "none"
             return Problem(f"the column '{column}' is missing; columns found: {found}", file, line)
         text = value[column]
         if not isinstance(text, str):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from finlora import shapes
+from finlora.json_text import shown
 
 # What an adapter is made of. Dropout is not among it: it acts on the training only, as the learning
 # rate does, and the variant does not name it.
@@ -54,7 +55,7 @@ def of_method(manifests: Sequence[dict[str, Any]]) -> tuple[Fact, ...]:
         manifests: of the adapters, whole.
     """
     return _differing(
-        {name: [_shown(shapes.value_at(m, key)) for m in manifests] for name, key in _METHOD.items()}
+        {name: [_quoted(shapes.value_at(m, key)) for m in manifests] for name, key in _METHOD.items()}
     )
 
 
@@ -113,8 +114,8 @@ def _settings(manifests: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
     keys = dict.fromkeys(key for run in runs for key in run if key not in _COMPARED_BY_EFFECT)
     further = dict.fromkeys(key for run in runs for key in run["axolotl"])
     return {
-        **{key: [_shown(run.get(key)) for run in runs] for key in keys},
-        **{f"axolotl.{key}": [_shown(run["axolotl"].get(key)) for run in runs] for key in further},
+        **{key: [_quoted(run.get(key)) for run in runs] for key in keys},
+        **{f"axolotl.{key}": [_quoted(run["axolotl"].get(key)) for run in runs] for key in further},
     }
 
 
@@ -126,8 +127,9 @@ def _versions(manifests: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
     }
 
 
-def _shown(value: Any) -> str:
-    return "absent" if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True)
+def _quoted(value: Any) -> str:
+    """Return a value as it is shown and compared: the text "16" is not the number."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else shown(value)
 
 
 def _differing(values: dict[str, list[str]]) -> tuple[Fact, ...]:

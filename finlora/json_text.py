@@ -118,3 +118,18 @@ def _repeated(node: yaml.Node | None) -> Iterator[tuple[str, int | None]]:
     elif isinstance(node, yaml.SequenceNode):
         for child in node.value:
             yield from _repeated(child)
+
+
+def shown(value: Any) -> str:
+    """Return a value as messages show it: text as it is, all else as JSON; None is absent."""
+    if value is None:
+        return "absent"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def printable(text: str) -> str:
+    """Return a text with all that is no printable character written as JSON would, in ASCII.
+
+    Escape sequences, control characters and marks that turn the direction of text reach no terminal.
+    """
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)

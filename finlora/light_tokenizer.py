@@ -1,6 +1,7 @@
 """A base model's tokenizer without transformers: enough for `prompts` to count the tokens of a training."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,14 @@ class LightTokenizer:
     def convert_tokens_to_ids(self, tokens: Any) -> Any:
         """Look up a token's id."""
         return self._core.token_to_id(tokens)
+
+    def convert_ids_to_tokens(self, number: int) -> str:
+        """Look up a token, as the vocabulary writes it."""
+        return str(self._core.id_to_token(number))
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of tokens, control tokens written out, nothing trimmed."""
+        return str(self._core.decode(list(ids), skip_special_tokens=False))
 
     def apply_chat_template(self, conversation: Any, **options: Any) -> str:
         """Render a conversation as transformers does, in a sandbox.

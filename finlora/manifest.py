@@ -109,7 +109,6 @@ def compose(
         cores: CPU cores in use.
         history: the training's events.
     """
-    prompt = history.rows["prompt"]
     return {
         "run_name": name,
         "variant": run.variant,
@@ -118,23 +117,29 @@ def compose(
             **{key: without_folder(getattr(run, key)) for key in ("base_model", "dataset_path", "deepspeed")},
         },
         "base_model": {**base, "name": without_folder(base["name"])},
-        "prompt": prompt,
-        "pad": history.rows["pad"],
         "dataset": {"sha256": dataset_sha256, **history.rows["report"]},
-        "built": history.built,
-        "engine": {"class": history.start["engine"], "zero_stage": history.start["zero_stage"]},
         "dtype": "bfloat16" if bf16 else "float32",
         "processes": processes,
         "machines": machines,
         "effective_batch": effective_batch,
-        "steps": history.end["step"],
-        "seconds": round(history.end["seconds"], 1),
-        "gpu_peak_bytes": history.end["gpu_peak_bytes"],
-        "cpu_peak_bytes": history.end["cpu_peak_bytes"],
-        "losses": {"train": history.losses, "validation": history.validation},
+        **_reported(history),
         "hardware": hardware(history.start["devices"], cores),
         "versions": versions(),
         "axolotl_yaml": yaml,
+    }
+
+
+def _reported(history: History) -> dict[str, Any]:
+    """Return the parts of a manifest that the training itself reported."""
+    return {
+        "prompt": history.rows["prompt"],
+        "pad": history.rows["pad"],
+        "built": history.built,
+        "engine": {"class": history.start["engine"], "zero_stage": history.start["zero_stage"]},
+        "steps": history.end["step"],
+        "seconds": round(history.end["seconds"], 1),
+        **{key: history.end[key] for key in ("gpu_peak_bytes", "cpu_peak_bytes")},
+        "losses": {"train": history.losses, "validation": history.validation},
     }
 
 

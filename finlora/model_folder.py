@@ -8,7 +8,10 @@ from typing import Any
 
 from finlora.errors import BaseModelError
 
+TOKENIZERS = ("tokenizer.json", "tokenizer.model")
+BUILTIN = "builtin:smollm2-135m-instruct-q4_1"
 _LFS = b"version https://git-lfs"
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
 
 
 def named(name: str, folder_of_config: Path) -> Path | None:
@@ -23,6 +26,24 @@ def named(name: str, folder_of_config: Path) -> Path | None:
     return None
 
 
+def is_hub_id(name: str) -> bool:
+    """Return whether a base model's name may be one of the hub's."""
+    return _HUB_ID.fullmatch(name) is not None
+
+
+def check_hub_id(name: str) -> None:
+    """Refuse a name that is neither a folder nor built in and can't be the hub's.
+
+    Raises:
+        BaseModelError: what is allowed.
+    """
+    if not is_hub_id(name):
+        raise BaseModelError(
+            f"{name!r} is no name of a base model; allowed are a hub id (meta-llama/Llama-3.1-8B-Instruct), "
+            f"a folder (./models/llama) and {BUILTIN}"
+        )
+
+
 def check(folder: Path, name: str) -> list[Path]:
     """Check that a folder holds all that training reads, and return its weight files.
 
@@ -33,9 +54,7 @@ def check(folder: Path, name: str) -> list[Path]:
         raise BaseModelError(f"{name}: no such folder: {folder}")
     if not (folder / "config.json").is_file():
         raise BaseModelError(f"{name}: no config.json in {folder}; it is not a model's folder")
-    tokenizers = [path for path in (folder / "tokenizer.json", folder / "tokenizer.model") if path.is_file()]
-    if not tokenizers:
-        raise BaseModelError(f"{name}: neither tokenizer.json nor tokenizer.model in {folder}")
+    tokenizers = tokenizer_files(folder, name)
     weights = weight_files(folder, name)
     for path in [*tokenizers, *weights]:
         with path.open("rb") as file:
@@ -47,6 +66,18 @@ def check(folder: Path, name: str) -> list[Path]:
     for path in weights:
         shapes(path)
     return weights
+
+
+def tokenizer_files(folder: Path, name: str) -> list[Path]:
+    """Return the tokenizer files of a model's folder.
+
+    Raises:
+        BaseModelError: there is none.
+    """
+    found = [folder / file for file in TOKENIZERS if (folder / file).is_file()]
+    if not found:
+        raise BaseModelError(f"{name}: neither {' nor '.join(TOKENIZERS)} in {folder}")
+    return found
 
 
 def weight_files(folder: Path, name: str) -> list[Path]:

@@ -167,6 +167,7 @@ def config_of(name: str, folder_of_config: Path) -> tuple[dict[str, Any], str]:
         return model_folder.read_json(folder / "config.json", name), name if named else "hub cache"
     if name in shipped():
         return shipped()[name], "shipped"
+    model_folder.check_hub_id(name)
     raise BaseModelError(
         f"{name}: its shape is not known here{did_you_mean(name, list(shipped()))}\n"
         "Known without a download: " + ", ".join(shipped()) + "\n"

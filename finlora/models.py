@@ -14,14 +14,25 @@ from finlora import builtin, hub
 from finlora.errors import BaseModelError, FinLoRAError, did_you_mean
 from finlora.files import fingerprint
 from finlora.launch import run_tool
-from finlora.model_folder import check, fused_attention, named, read_json, shapes, weight_files
+from finlora.model_folder import (
+    TOKENIZERS,
+    check,
+    check_hub_id,
+    fused_attention,
+    named,
+    read_json,
+    shapes,
+    tokenizer_files,
+    weight_files,
+)
+from finlora.model_shapes import local_folder
 from finlora.privacy import OFFLINE, QUIET
 
 _REFERENCE_TARGETS = ("q_proj", "k_proj", "v_proj")
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
 _WANTED_FILES = ["*.safetensors", "*.json", "tokenizer*", "*.model", "*.jinja", "*.txt"]
 # Sub-folders hold other formats; Mistral's repositories hold every weight twice.
 _OTHER_FILES = ["*/*", "consolidated*"]
+_TOKENIZER_FILES = ["config.json", "tokenizer*", "*.jinja"]
 
 
 @dataclass(frozen=True)
@@ -63,11 +74,7 @@ def resolve(
         return BaseModel(name, own, f"fingerprint:{fingerprint([own / 'config.json', *weights])}")
     if name.startswith("builtin:"):
         return _builtin(name, offline, say)
-    if not _HUB_ID.fullmatch(name):
-        raise BaseModelError(
-            f"{name!r} is no name of a base model; allowed are a hub id (meta-llama/Llama-3.1-8B-Instruct), "
-            f"a folder (./models/llama) and {builtin.NAME}"
-        )
+    check_hub_id(name)
     folder = _hub(name, offline, say)
     return BaseModel(name, folder, f"hub:{name}@{folder.name}")
 
@@ -107,17 +114,42 @@ def _hub(name: str, offline: bool, say: Callable[[str], None]) -> Path:
                 "HF_HUB_OFFLINE), or copy the model's folder here and name it with ./ in front"
             ) from None
     say(f"fetching {name} from {urlsplit(constants.ENDPOINT).hostname}")
-    folder = _download(name)
+    folder = _download(name, _WANTED_FILES)
     check(folder, name)
     return folder
 
 
-def _download(name: str) -> Path:
+def tokenizer_folder(
+    name: str, folder_of_config: Path, *, offline: bool = False, say: Callable[[str], None] = ignore
+) -> Path:
+    """Return the folder of a base model's tokenizer; of a hub's model nothing else is fetched.
+
+    Args and errors as in `resolve`.
+    """
+    if name.startswith("builtin:"):
+        return _builtin(name, offline, say).folder
+    found = local_folder(name, folder_of_config)
+    if found is not None and named(name, folder_of_config) is not None:
+        tokenizer_files(found, name)
+    if found is not None and any((found / file).is_file() for file in TOKENIZERS):
+        return found
+    check_hub_id(name)
+    from huggingface_hub import constants
+
+    if offline or constants.HF_HUB_OFFLINE:
+        raise BaseModelError(
+            f"the tokenizer of {name} is not on this machine, and offline work was asked for"
+        )
+    say(f"fetching the tokenizer of {name} from {urlsplit(constants.ENDPOINT).hostname}")
+    return _download(name, _TOKENIZER_FILES)
+
+
+def _download(name: str, wanted: list[str]) -> Path:
     from huggingface_hub import constants, snapshot_download
 
     page = f"{urlsplit(constants.ENDPOINT).hostname}/{name}"
     try:
-        return Path(snapshot_download(name, allow_patterns=_WANTED_FILES, ignore_patterns=_OTHER_FILES))
+        return Path(snapshot_download(name, allow_patterns=wanted, ignore_patterns=_OTHER_FILES))
     except Exception as error:
         problem, step = hub.explain(
             error,

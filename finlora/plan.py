@@ -123,15 +123,8 @@ def plan(file: ConfigFile, name: str, hardware: Hardware) -> PlanReport:
     """
     gpu = gpus.find(hardware.gpu) if hardware.gpu else None
     _check(hardware)
-    run = training_plan.share_batch(name, file.pick(name), hardware.gpus)
-    if problems := axolotl_yaml.passthrough_problems(file, name, run):
-        raise ConfigError(problems)
-    folder = file.path.resolve().parent
-    config, source = model_shapes.config_of(run.base_model, folder)
-    shape = model_shapes.shape_of(config, run.base_model)
-    strategy = training_plan.strategy(file, run) if hardware.gpus > 1 else "none"
-    zero_stage = deepspeed.stage_of(strategy, file.root)
-    setting = Setting(shape, run, hardware.gpus, zero_stage, _lengths(file, run, folder))
+    setting, source = _setting(file, name, hardware.gpus)
+    run, shape = setting.run, setting.shape
     found = needs(setting)
     capacity = gpu.memory if gpu else hardware.memory_gb
     fits = _verdict(found.memory, capacity)
@@ -144,7 +137,7 @@ def plan(file: ConfigFile, name: str, hardware: Hardware) -> PlanReport:
         trainable=trainable_parameters(shape, setting.tuning),
         gpus=hardware.gpus,
         gpu=gpu.title if gpu else None,
-        zero_stage=zero_stage,
+        zero_stage=setting.zero_stage,
         needs=found,
         capacity=capacity,
         fits=fits,
@@ -169,6 +162,19 @@ def _check(hardware: Hardware) -> None:
         raise UsageError(
             f"--price {hardware.price:g}: US dollars for one GPU and hour, from 0 to below 10000"
         )
+
+
+def _setting(file: ConfigFile, name: str, processes: int) -> tuple[Setting, str]:
+    """Return what the needs of a run follow from, and where the base model's shape was found."""
+    run = training_plan.share_batch(name, file.pick(name), processes)
+    if problems := axolotl_yaml.passthrough_problems(file, name, run):
+        raise ConfigError(problems)
+    folder = file.path.resolve().parent
+    config, source = model_shapes.config_of(run.base_model, folder)
+    shape = model_shapes.shape_of(config, run.base_model)
+    strategy = training_plan.strategy(file, run) if processes > 1 else "none"
+    zero_stage = deepspeed.stage_of(strategy, file.root)
+    return Setting(shape, run, processes, zero_stage, _lengths(file, run, folder)), source
 
 
 def _lengths(file: ConfigFile, run: RunConfig, folder: Path) -> RowLengths | None:

@@ -59,12 +59,12 @@ def prepare(
     Raises:
         DataError: too many rows are too long, or none is left.
     """
-    pairs = prompt.answer_ids(tokenizer, [row.context for row in rows], [row.target for row in rows])
-    lengths = [len(question) + len(answer) for question, answer in pairs]
-    dropped = [i for i, length in enumerate(lengths) if length > sequence_len]
+    made = token_rows(rows, tokenizer, prompt)
+    lengths = [len(row["input_ids"]) for row in made]
+    dropped = [i for i, length in enumerate(lengths) if too_long(length, sequence_len)]
     _check_dropped(rows, file, lengths, dropped, sequence_len, allow_dropped_rows)
-    kept = [_token_row(*pair) for pair, length in zip(pairs, lengths, strict=True) if length <= sequence_len]
-    train, validation = data.split(kept, val_set_size, seed)
+    out = set(dropped)
+    train, validation = data.split([row for i, row in enumerate(made) if i not in out], val_set_size, seed)
     order = data.length_order([len(row["input_ids"]) for row in train], step_rows, seed)
     report = {
         "rows": len(rows),
@@ -76,16 +76,43 @@ def prepare(
             "lines": [rows[i].line for i in dropped[:100]],
         },
         "longest": max(lengths),
-        "tokens": sum(len(row["input_ids"]) for row in train),
-        "trained_tokens": sum(sum(label != IGNORED for label in row["labels"]) for row in train),
+        **_tokens(train),
     }
     return PreparedRows([train[i] for i in order], validation, report)
 
 
-def _token_row(question: list[int], answer: list[int]) -> dict[str, list[int]]:
-    ids = question + answer
-    labels = [IGNORED] * len(question) + answer
-    return {"input_ids": ids, "attention_mask": [1] * len(ids), "labels": labels}
+def _tokens(train: Sequence[dict[str, list[int]]]) -> dict[str, int]:
+    """Return the tokens of the training rows, and those of them that are trained."""
+    return {
+        "tokens": sum(len(row["input_ids"]) for row in train),
+        "trained_tokens": sum(sum(label != IGNORED for label in row["labels"]) for row in train),
+    }
+
+
+def token_rows(
+    rows: Sequence[data.Row], tokenizer: prompts.Tokenizer, prompt: prompts.Prompt
+) -> list[dict[str, list[int]]]:
+    """Return the token row of every dataset row, however long; labels are IGNORED up to the answer.
+
+    Args:
+        rows: the dataset, or some of it.
+        tokenizer: the base model's.
+        prompt: how contexts are asked.
+    """
+    pairs = prompt.answer_ids(tokenizer, [row.context for row in rows], [row.target for row in rows])
+    return [
+        {
+            "input_ids": question + answer,
+            "attention_mask": [1] * len(question + answer),
+            "labels": [IGNORED] * len(question) + answer,
+        }
+        for question, answer in pairs
+    ]
+
+
+def too_long(tokens: int, sequence_len: int) -> bool:
+    """Return whether a row of so many tokens is dropped."""
+    return tokens > sequence_len
 
 
 def _check_dropped(

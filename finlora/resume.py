@@ -11,6 +11,7 @@ from finlora import checkpoints, manifest, models
 from finlora.errors import UsageError
 from finlora.events import EventReader
 from finlora.files import write_atomic, write_json
+from finlora.json_text import shown
 from finlora.training_plan import Plan, seen_from
 
 _SHOWN = 6
@@ -85,14 +86,14 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]
         old = before.get(part)
         if isinstance(value, dict) and isinstance(old, dict):
             keys = [key for key in {**old, **value} if old.get(key) != value.get(key)]
-            found += [f"{key}: {_show(old.get(key))} → {_show(value.get(key))}" for key in keys]
+            found += [f"{key}: {_short(old.get(key))} → {_short(value.get(key))}" for key in keys]
         elif old != value:
-            found.append(f"{part}: {_show(old)} → {_show(value)}")
+            found.append(f"{part}: {_short(old)} → {_short(value)}")
     return found
 
 
-def _show(value: Any) -> str:
-    text = "absent" if value is None else value if isinstance(value, str) else json.dumps(value)
+def _short(value: Any) -> str:
+    text = shown(value)
     return text if len(text) <= 40 else text[:12] + "…" + text[-12:]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from finlora import builtin, models, privacy, tiny_model
 from finlora.data import Row
 from finlora.errors import BaseModelError
+from finlora.model_folder import TOKENIZERS
 from finlora.model_shapes import local_folder
 
 PROCESSES = 2
@@ -139,7 +140,7 @@ def tokens_for(
         BaseModelError: the base model's own tokenizer can't be read.
     """
     own = None if name.startswith("builtin:") else local_folder(name, folder_of_config)
-    if own is not None and any((own / file).is_file() for file in ("tokenizer.json", "tokenizer.model")):
+    if own is not None and any((own / file).is_file() for file in TOKENIZERS):
         return Tokens(_read(own, name), "")
     try:
         folder = models.resolve(builtin.NAME, folder_of_config, offline=offline, say=say).folder

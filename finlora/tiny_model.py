@@ -93,8 +93,7 @@ def write(
         BaseModelError: no tiny model of this architecture can be made.
     """
     privacy.go_offline()
-    import torch
-    from transformers import AutoModelForCausalLM, GenerationConfig
+    from transformers import GenerationConfig
     from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
     disable_progress_bar()
@@ -102,13 +101,7 @@ def write(
     kind = str(shape.get("model_type"))
     try:
         config = _config(shape, tokenizer, hidden, layers, spread)
-        with torch.device("meta"):
-            _check_size(AutoModelForCausalLM.from_config(config), kind)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-        with torch.inference_mode():
-            model.eval()(input_ids=torch.tensor([[0, 1, 2, 3]]))
+        model = _random_model(config, kind, seed)
     # A config that makes no model fails in as many ways as there are architectures.
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
@@ -119,6 +112,21 @@ def write(
     return TinyModel(
         folder, kind, config.num_hidden_layers, config.hidden_size, len(tokenizer), model.num_parameters()
     )
+
+
+def _random_model(config: Any, kind: str, seed: int) -> Any:
+    """Return a model with random float32 weights that has answered once; a large one is refused unmade."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    with torch.device("meta"):
+        _check_size(AutoModelForCausalLM.from_config(config), kind)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    with torch.inference_mode():
+        model.eval()(input_ids=torch.tensor([[0, 1, 2, 3]]))
+    return model
 
 
 def _config(shape: Mapping[str, Any], tokenizer: Any, hidden: int, layers: int, spread: float) -> Any:

@@ -40,10 +40,10 @@ CASES = [
     ([(["dataset file"], "d2")], "machine 1 has another dataset file than machine 0. Make them equal"),
     ([(["prompt"], "p2")], "machine 1 has another prompt than machine 0. Make them equal"),
     ([(["settings", "learning_rate"], 0.2)], "machine 1 has learning_rate 0.2, machine 0 has 0.1. Make"),
-    ([(["settings", "seed"], 7)], "machine 1 has seed 7, machine 0 has null. Make"),
+    ([(["settings", "seed"], 7)], "machine 1 has seed 7, machine 0 has absent. Make"),
     ([(["settings", "datasets"], [])], 'machine 1 has datasets [], machine 0 has [{"path": "é"}]. Make'),
     ([(["versions", "torch"], "2.12.0")], "machine 1 has torch 2.12.0, machine 0 has 2.13.0. Make"),
-    ([(["versions", "torch"], None)], "machine 1 has torch null, machine 0 has 2.13.0. Make"),
+    ([(["versions", "torch"], None)], "machine 1 has torch absent, machine 0 has 2.13.0. Make"),
     ([(["step"], 0)], "machine 1 would go on from step 0, machine 0 from 40. Give every machine --fresh"),
     (
         [(["part"], False)],

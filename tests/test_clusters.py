@@ -1,6 +1,7 @@
 """What is printed for several machines: commands for each, scripts for a shell, Slurm and Ray."""
 
 import ast
+import dataclasses
 import os
 import shlex
 import signal
@@ -185,6 +186,18 @@ def test_what_is_printed_to_be_typed_means_the_same_training(project, run, monke
         one = run(*words[1:], "--dry-run")
         assert one.code == 0
         assert one.out.splitlines()[-1] in every.out.splitlines()
+
+
+def test_what_is_printed_to_be_typed_has_every_flag_that_was_given(project):
+    flags = [field.name for field in dataclasses.fields(Options) if field.default is False]
+    assert len(flags) == 4
+    file = project.load({"a": RUN})
+    for given in flags:
+        text = clusters.dry_run(file, "a", options(**{given: True}), every_machine=True)
+        typed = [shlex.split(line[1:]) for line in text.splitlines() if line.startswith("#   finlora ")]
+        assert len(typed) == 2
+        for words in typed:
+            assert [flag for flag in flags if f"--{flag.replace('_', '-')}" in words] == [given]
 
 
 def script(project, launcher, machines=2, **more):

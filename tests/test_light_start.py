@@ -10,6 +10,7 @@ import pytest
 
 from finlora.cli import cli
 from tests.conftest import RUN, shelve
+from tests.tiny import make_tiny_tokenizer
 
 HEAVY = (
     "torch",
@@ -75,9 +76,9 @@ def test_the_check_sees_a_heavy_import(project):
 
 def test_help_of_every_command_loads_next_to_nothing(project):
     argvs = [[*words, "--help"] for words in leaves()]
-    assert len(argvs) == 22
+    assert len(argvs) == 23
     codes, loaded = loaded_by(argvs, project.root)
-    assert codes == [0] * 22
+    assert codes == [0] * 23
     # Not even what reads a config or draws a table.
     assert {words: modules for words, modules in loaded.items() if modules} == {}
 
@@ -104,6 +105,8 @@ def test_light_commands_load_nothing_heavy(project):
         ["data", "show", "tfns"],
         ["data", "build", "sentiment_sample"],
         ["data", "build", "formula", "--rows", "70", "--test-rows", "60"],
+        ["data", "preview", "first_run"],
+        ["data", "preview", "first_run", "--json"],
         ["init", "new"],
         ["compare", "one", "two"],
         ["compare", "one", "two", "--json"],
@@ -113,8 +116,10 @@ def test_light_commands_load_nothing_heavy(project):
     project.write_config({"first_run": RUN, "second_run": {**RUN, "quant_bits": 4}, "shipped_shape": shipped})
     for name in ("one", "two"):
         shelve(project, name)
+    make_tiny_tokenizer().save_pretrained(project.root / "configs" / "base")
+    (project.root / "configs" / "base" / "config.json").write_text("{}")
     codes, loaded = loaded_by(argvs, project.root)
-    assert codes == [0] * 21
+    assert codes == [0] * 23
     assert {words: found for words, modules in loaded.items() if (found := modules & set(HEAVY))} == {}
 
 
@@ -127,6 +132,7 @@ def test_light_commands_load_nothing_heavy(project):
         ["rehearse", "first_rum"],
         ["infer", "--adapter", "nobody", "--prompt", "x"],
         ["eval", "--adapter", "nobody", "--data", "data/train/rows.jsonl"],
+        ["data", "preview", "first_rum"],
         ["nobody"],
     ],
 )

@@ -172,3 +172,10 @@ def test_an_unknown_model_gets_the_list_of_known_ones(tmp_path, monkeypatch):
     assert all(name in str(told.value) for name in model_shapes.shipped())
     with pytest.raises(BaseModelError, match=r"no config\.json in"):
         model_shapes.config_of("./nothing", tmp_path)
+
+
+def test_a_name_that_no_hub_has_is_told_as_one(tmp_path):
+    with pytest.raises(
+        BaseModelError, match="'no such model!' is no name of a base model; allowed are a hub id"
+    ):
+        model_shapes.config_of("no such model!", tmp_path)

@@ -6,7 +6,17 @@ import sys
 import click
 
 from finlora import __version__
-from finlora.cli import answering, checking, comparing, data, planning, project, rehearsing, training
+from finlora.cli import (
+    answering,
+    checking,
+    comparing,
+    data,
+    planning,
+    previewing,
+    project,
+    rehearsing,
+    training,
+)
 from finlora.errors import FinLoRAError
 from finlora.privacy import be_quiet
 
@@ -78,4 +88,5 @@ for command in (
     project.init,
 ):
     cli.add_command(command)
-data.data_.add_command(checking.check)
+for command in (checking.check, previewing.preview):
+    data.data_.add_command(command)

@@ -94,8 +94,11 @@ def config_around(path: Path | None) -> Path | None:
 
 
 def print_json(value: Any) -> None:
-    """Print a record for programs."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print a record for programs; control characters in its texts stay escaped."""
+    from finlora.json_text import printable
+
+    lines = json.dumps(value, indent=2, ensure_ascii=False).split("\n")
+    click.echo("\n".join(map(printable, lines)))
 
 
 def warn_of_others(file: Any, name: str) -> None:

@@ -89,6 +89,10 @@ def finetune(
         return
     with display.Training() as training:
         result = finetune.run(file, name, options, training.line, training.show)
+    _print(result, as_json)
+
+
+def _print(result: Any, as_json: bool) -> None:
     if as_json:
         published = str(result.folder) if result.published else None
         print_json({"adapter": published, "machine": result.machine, "manifest": result.manifest})
