@@ -68,9 +68,16 @@ SAME_FLOOR = {
     ("plan", "plan_needs"),
     ("plan", "plan_changes"),
     ("plan_changes", "plan_needs"),
+    # Filings, and the rows that are made from them.
+    ("xbrl", "xbrl_document"),
+    ("xbrl", "inline_xbrl"),
+    ("xbrl", "xbrl_formats"),
+    ("inline_xbrl", "xbrl_document"),
+    ("inline_xbrl", "xbrl_formats"),
     ("cli", "display"),
 }
 HEAVY = {
+    "lxml",
     "matplotlib",
     "torch",
     "transformers",
@@ -168,6 +175,7 @@ def test_nothing_imports_the_command_line():
         ("yaml", {"json_text", "axolotl_yaml"}),
         ("pydantic", {"config", "tasks"}),
         ("matplotlib", {"loss_plot"}),
+        ("lxml", {"xbrl_document"}),
         ("urllib", {"deepspeed", "models", "doctor"}),
         ("http", {"deepspeed"}),
         ("httpx", {"models", "doctor"}),
