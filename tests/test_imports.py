@@ -74,6 +74,9 @@ SAME_FLOOR = {
     ("xbrl", "xbrl_formats"),
     ("inline_xbrl", "xbrl_document"),
     ("inline_xbrl", "xbrl_formats"),
+    ("builders", "xbrl"),
+    ("builders", "filing_rows"),
+    ("builders", "converters"),
     ("cli", "display"),
 }
 HEAVY = {
