@@ -77,6 +77,10 @@ SAME_FLOOR = {
     ("builders", "xbrl"),
     ("builders", "filing_rows"),
     ("builders", "converters"),
+    ("converters", "filing_rows"),
+    ("converters", "tasks"),
+    ("converters", "xbrl"),
+    ("converters", "xbrl_document"),
     ("cli", "display"),
 }
 HEAVY = {

@@ -48,6 +48,7 @@ class _Statement:
     facts: tuple[Fact, ...]
 
     def places(self, item: Item) -> list[int]:
+        """Return where the facts stand that report an item."""
         tags = {f"us-gaap:{tag}" for tag in item.tags}
         return [place for place, fact in enumerate(self.facts) if fact.tag in tags]
 
