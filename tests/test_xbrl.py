@@ -1,5 +1,6 @@
 """Reading filings: what is in them, and what is refused."""
 
+import tracemalloc
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -54,7 +55,7 @@ INLINE = """<html xmlns="http://www.w3.org/1999/xhtml" xmlns:ix="http://www.xbrl
 <xbrli:endDate>2023-09-30</xbrli:endDate></xbrli:period></xbrli:context>
 <xbrli:unit id="usd"><xbrli:measure>iso4217:USD</xbrli:measure></xbrli:unit></ix:resources></ix:header>
 <p><ix:nonNumeric name="dei:EntityRegistrantName" contextRef="D">Acme
- <ix:exclude>page 3</ix:exclude>Inc</ix:nonNumeric></p>
+ <ix:exclude>page 3</ix:exclude><!-- a remark -->Inc</ix:nonNumeric></p>
 <p><ix:nonNumeric name="dei:DocumentPeriodEndDate" contextRef="D" format="ixt:date-monthname-day-year-en"
 >September 30, 2023</ix:nonNumeric></p>
 <p>{fact}</p></body></html>
@@ -419,8 +420,11 @@ def test_a_file_of_more_than_20_mb_is_refused_before_it_is_read(tmp_path: Path) 
     path = tmp_path / "big.xml"
     with path.open("wb") as file:
         file.truncate(xbrl.LARGEST + 1)
+    tracemalloc.start()
     with pytest.raises(DataError, match=r"big\.xml: has 20,971,521 bytes; at most 20,971,520 are read"):
         xbrl.read(path)
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()
     assert "at most 20,971,520 are read" in fault(b" " * (xbrl.LARGEST + 1))
 
 

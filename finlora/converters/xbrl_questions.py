@@ -117,7 +117,7 @@ class Filings:
 
     def _read(self, record: Record) -> dict[str, list[str]]:
         # The text is no longer in the encoding that its declaration names.
-        text = re.sub(r"^\s*<\?xml[^>]*\?>", "", str(record.values["text"]).removeprefix("\ufeff"))
+        text = re.sub(r"^\s*<\?xml[^>]*\?>", "", str(record.values["text"]))
         found: dict[str, list[str]] = {}
         for element in parse(text.encode(), record.file).iter("*"):
             context = element.get("contextRef")

@@ -151,6 +151,23 @@ def test_no_company_no_year_and_no_wording_stands_on_both_sides() -> None:
     assert close == []
 
 
+@pytest.mark.parametrize(
+    ("rows", "wordings"), [(BUILT.train, xbrl_words.TRAIN), (BUILT.test, xbrl_words.TEST)]
+)
+def test_rows_say_what_their_side_says(
+    rows: list[dict[str, object]], wordings: dict[str, tuple[str, ...]]
+) -> None:
+    patterns = {
+        wording: re.compile(re.sub(r"\\{\w+\\}", ".+", re.escape(wording)))
+        for some in wordings.values()
+        for wording in some
+    }
+    said = [str(row["context"]).rpartition("Question: ")[2].removesuffix("\nAnswer:") for row in rows]
+    used = {wording for wording, pattern in patterns.items() for text in said if pattern.fullmatch(text)}
+    assert used == set(patterns)
+    assert [text for text in said if not any(p.fullmatch(text) for p in patterns.values())] == []
+
+
 def words(wording: str) -> set[str]:
     return set(re.findall("[a-z]+", re.sub(r"{\w+}", " ", wording.lower())))
 

@@ -211,7 +211,7 @@ def test_what_can_not_be_answered_is_dropped_with_its_place(name: str) -> None:
 
 def test_published_facts_are_as_the_benchmark_wrote_them() -> None:
     text = (
-        '<?xml version="1.0" encoding="ASCII"?><x:xbrl xmlns:x="http://www.xbrl.org/2003/instance" '
+        '\ufeff<?xml version="1.0" encoding="UTF-16"?><x:xbrl xmlns:x="http://www.xbrl.org/2003/instance" '
         'xmlns:g="http://fasb.org/us-gaap/2023" xmlns:dei="http://xbrl.sec.gov/dei/2023">'
         '<g:Assets contextRef="c" unitRef="u" decimals="-6">12</g:Assets><g:Goodwill contextRef="c"/>'
         f'<g:Policy contextRef="c">Land &amp; sea, {"x" * 200}</g:Policy>'
