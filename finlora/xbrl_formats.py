@@ -103,8 +103,8 @@ def _grouped(point: str, group: str) -> Callable[[str], Decimal]:
     pattern = re.compile(rf"([0-9]{{1,3}}(?:[{group}][0-9]{{3}})+|[0-9]*)(?:{re.escape(point)}([0-9]+))?")
 
     def read(text: str) -> Decimal:
-        match = pattern.fullmatch(text)
-        if not text or len(text) > _LONGEST or not match:
+        match = pattern.fullmatch(text) if 0 < len(text) <= _LONGEST else None
+        if not match:
             raise ValueError(f"'{text[:40]}' is no number with '{point}' before the decimals")
         return Decimal(f"{re.sub('[^0-9]', '', match[1]) or '0'}.{match[2] or '0'}")
 
@@ -123,8 +123,10 @@ def _dash(text: str) -> Decimal:
 
 def _units(text: str) -> Decimal:
     """Read "12 euros 50 cents" as 12.50."""
-    match = re.fullmatch(rf"([0-9]{{1,3}}(?:[.,{_SPACE}]?[0-9]{{3}})*)\D+([0-9]{{1,2}})\D*", text)
-    if len(text) > _LONGEST or not match:
+    whole, unit = rf"([0-9]{{1,3}}(?:[.,{_SPACE}][0-9]{{3}})+|[0-9]+)", rf"[{_SPACE}]*[^0-9.,{_SPACE}][^0-9]*"
+    pattern = f"{whole}{unit}([0-9]{{1,2}})(?:{unit})?"
+    match = re.fullmatch(pattern, text) if len(text) <= _LONGEST else None
+    if not match:
         raise ValueError(f"'{text[:40]}' is no amount in units and hundredths")
     return Decimal(f"{re.sub('[^0-9]', '', match[1])}.{match[2]:0>2}")
 
@@ -154,8 +156,8 @@ _DOT, _COMMA = _grouped(".", f",{_SPACE}"), _grouped(",", f".{_SPACE}")
 _NUMBERS: Mapping[str, Callable[[str], Decimal]] = {
     "numdotdecimal": _DOT,
     "numcommadecimal": _COMMA,
-    "numdotdecimalapos": _grouped(".", f"'`´’′{_SPACE}"),
-    "numcommadecimalapos": _grouped(",", f"'`´’′{_SPACE}"),
+    "numdotdecimalapos": _grouped(".", f",'`´’′{_SPACE}"),
+    "numcommadecimalapos": _grouped(",", f".'`´’′{_SPACE}"),
     "numunitdecimal": _units,
     "fixedzero": _zero,
     "zerodash": _dash,

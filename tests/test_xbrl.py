@@ -367,6 +367,8 @@ BAD_INLINE = {
     "an unknown format": (' format="ixt:num-roman"', "XII", "the format ixt:num-roman is not known"),
     "a format of a strange registry": (' format="odd:numdotdecimal"', "1", "is of no known registry"),
     "an undeclared format": (' format="nope:numdotdecimal"', "1", "is of no known registry"),
+    "hundredths without a unit": (' format="ixt:num-unit-decimal"', "1,234.5", "is no amount in units"),
+    "a number of a thousand digits": (' format="ixt:num-dot-decimal"', "9" * 1000, "is no number with '.'"),
     "a dash that is a word": (' format="old:zerodash"', "nil", "'nil' is no dash"),
     "words that are no number": (' format="sec:numwordsen"', "several", "'several' is no number in words"),
     "a scale in words": (' scale="million"', "1", "scale is 'million'"),
@@ -389,7 +391,7 @@ BAD_INLINE = {
 
 
 def test_there_are_enough_bad_documents() -> None:
-    assert (len(BAD_INSTANCES), len(EDITS), len(BAD_INLINE)) == (17, 34, 18)
+    assert (len(BAD_INSTANCES), len(EDITS), len(BAD_INLINE)) == (17, 34, 20)
 
 
 @pytest.mark.parametrize("name", BAD_INSTANCES)
