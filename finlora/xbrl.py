@@ -7,7 +7,7 @@ TextBlocks, which hold whole sections as HTML, and tuples are not read.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -73,7 +73,7 @@ class Filing:
     Args:
         company: its registered name.
         entity: the identifier of the company, for the SEC its CIK.
-        year: the fiscal year it is about.
+        year: the fiscal year it is about; None where it names none, as an 8-K.
         document_type: 10-K, 10-Q, …
         period_end: the last day it is about.
         facts: facts about the whole company, in document order, each once.
@@ -83,7 +83,7 @@ class Filing:
 
     company: str
     entity: str
-    year: int
+    year: int | None
     document_type: str
     period_end: date
     facts: tuple[Fact, ...]
@@ -143,9 +143,9 @@ def parse_filing(content: bytes, file: str) -> Filing:
     return Filing(
         company=about["EntityRegistrantName"],
         entity=entities[0],
-        year=int(about["DocumentFiscalYearFocus"]),
+        year=about.get("DocumentFiscalYearFocus"),
         document_type=about["DocumentType"],
-        period_end=xbrl_formats.day(about["DocumentPeriodEndDate"]),
+        period_end=about["DocumentPeriodEndDate"],
         facts=consolidated,
         segments=tuple(fact for fact in facts if fact.dimensions),
         file=file,
@@ -212,15 +212,19 @@ def _resolved(
 
 
 def _once(facts: Iterable[Fact], faults: Faults) -> list[Fact]:
-    """Keep each fact once, the most precise; contradictions are faults."""
+    """Keep each fact once, the most precise; numbers that contradict each other are faults.
+
+    Texts that differ are all kept: a date may stand there in two forms.
+    """
     kept: dict[tuple[object, ...], Fact] = {}
     for fact in facts:
-        key = (fact.tag, fact.unit, fact.start, fact.end, fact.instant, fact.dimensions)
+        text = fact.value if isinstance(fact.value, str) else ""
+        key = (fact.tag, fact.unit, fact.start, fact.end, fact.instant, fact.dimensions, text)
         first = kept.setdefault(key, fact)
         if not _agree(first, fact):
             faults.problems.append(
                 Problem(
-                    f"{fact.tag} is {_short(fact)} here and {_short(first)} in line {first.line}",
+                    f"{fact.tag} is {fact.value} here and {first.value} in line {first.line}",
                     faults.file,
                     fact.line,
                 )
@@ -233,47 +237,46 @@ def _once(facts: Iterable[Fact], faults: Faults) -> list[Fact]:
 def _agree(one: Fact, other: Fact) -> bool:
     if isinstance(one.value, Decimal) and isinstance(other.value, Decimal):
         return abs(one.value - other.value) <= _half_unit(one) + _half_unit(other)
-    return one.value == other.value
+    return True
 
 
 def _half_unit(fact: Fact) -> Decimal:
     return Decimal(0) if fact.decimals is None else Decimal(f"5E{-fact.decimals - 1}")
 
 
-def _short(fact: Fact) -> str:
-    return str(fact.value) if isinstance(fact.value, Decimal) else f"'{fact.value[:40]}'"
-
-
-def _about(facts: Iterable[Fact], faults: Faults) -> dict[str, str]:
+def _about(facts: Iterable[Fact], faults: Faults) -> dict[str, Any]:
     """Return what a filing says of itself: company, year, type, end of its period."""
-    about: dict[str, str] = {}
+    about: dict[str, Any] = {}
     said = [(fact, fact.tag.removeprefix("dei:")) for fact in facts if fact.tag.startswith("dei:")]
-    for name, check in _ABOUT.items():
-        values = {str(fact.value) for fact, tag in said if tag == name}
-        line = next((fact.line for fact, tag in said if tag == name), None)
-        if len(values) != 1:
-            found = f"has {len(values)} values" if values else "is missing"
-            faults.problems.append(Problem(f"dei:{name} {found}; one is needed", faults.file, line))
-            continue
-        about[name] = values.pop()
+    for name, read_value in _ABOUT.items():
+        texts = {str(fact.value): fact.line for fact, tag in said if tag == name}
+        line = next(iter(texts.values()), None)
         try:
-            check(about[name])
+            values = {read_value(text) for text in texts}
         except ValueError as error:
             faults.problems.append(Problem(f"dei:{name}: {error}", faults.file, line))
+            continue
+        if len(values) == 1:
+            about[name] = values.pop()
+        elif values or name != "DocumentFiscalYearFocus":
+            found = f"has {len(values)} values" if values else "is missing"
+            faults.problems.append(Problem(f"dei:{name} {found}; one is needed", faults.file, line))
     return about
 
 
-def _year(text: str) -> None:
+def _year(text: str) -> int:
     if not re.fullmatch(r"(19|20)[0-9]{2}", text):
         raise ValueError(f"'{text[:40]}' is no year from 1900 to 2099")
+    return int(text)
 
 
-def _words(text: str) -> None:
+def _words(text: str) -> str:
     if not text or len(text) > 200:
         raise ValueError("is empty, or longer than 200 characters")
+    return text
 
 
-_ABOUT = {
+_ABOUT: Mapping[str, Callable[[str], Any]] = {
     "EntityRegistrantName": _words,
     "DocumentType": _words,
     "DocumentFiscalYearFocus": _year,

@@ -198,6 +198,22 @@ def test_the_same_fact_in_rounder_figures_is_kept_once_in_the_exact_ones() -> No
     assert str(one(filing, "Assets").value) == "394328000000"
 
 
+def test_a_date_may_stand_there_in_two_forms() -> None:
+    second = '<dei:DocumentPeriodEndDate contextRef="D">December 31, 2023</dei:DocumentPeriodEndDate></xbrl>'
+    assert parsed(instance("</xbrl>", second)).period_end == date(2023, 12, 31)
+
+
+def test_a_filing_may_name_no_fiscal_year() -> None:
+    assert (
+        parsed(
+            instance("dei:DocumentFiscalYearFocus", "dei:Other").replace(
+                b"/dei:DocumentFiscalYearFocus", b"/dei:Other"
+            )
+        ).year
+        is None
+    )
+
+
 def entities(count: int) -> str:
     chain = (f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, count))
     return f'<!ENTITY e0 "lol">{"".join(chain)}'
@@ -330,10 +346,10 @@ EDITS = {
         ASSETS + "\n" + ASSETS.replace("394328", "394330"),
         "f.xml:21: us-gaap:Assets is 394330000000 here and 394328000000 in line 20",
     ),
-    "a text that contradicts": (
+    "two kinds of document": (
         "</xbrl>",
         '<dei:DocumentType contextRef="D">10-Q</dei:DocumentType></xbrl>',
-        "dei:DocumentType is '10-Q' here and '10-K' in line 17",
+        "f.xml:17: dei:DocumentType has 2 values",
     ),
     "no company": (
         'dei:EntityRegistrantName contextRef="D">Acme &amp; Sons</dei:EntityRegistrantName',

@@ -87,11 +87,12 @@ def build(folder: Path | None = None, seed: int = 42, rows: int | None = None) -
     skipped: list[Dropped] = []
     filings = list(_filings(OWN if folder is None else folder, skipped))
     names = _names(filings)
-    side = sides([(names[filing.entity], filing.year) for filing in filings], TEST_SHARE, seed)
+    # `_filings` passes on none without a year.
+    keys = [(names[filing.entity], filing.year or 0) for filing in filings]
+    side = sides(keys, TEST_SHARE, seed)
     made: dict[str, list[dict[str, Any]]] = {"train": [], "test": []}
-    for filing in filings:
-        company = names[filing.entity]
-        where = side[company, filing.year]
+    for filing, key in zip(filings, keys, strict=True):
+        where = side[key]
         if not where:
             skipped.append(Dropped(filing.file, 0, "its company or its year belongs to the other side"))
             continue
@@ -100,7 +101,7 @@ def build(folder: Path | None = None, seed: int = 42, rows: int | None = None) -
             for question in _questions(statement, skipped):
                 chance = Random(f"{seed}:{filing.entity}:{filing.period_end}:{question.kind}:{question.item}")
                 wording = chance.choice(words[question.kind])
-                made[where].append(_row(statement, question, wording, company))
+                made[where].append(_row(statement, question, wording, names[filing.entity]))
     for name, some in made.items():
         Random(f"{seed}:{name}").shuffle(some)
     return Built(made["train"][:rows], made["test"][:rows], tuple(skipped))
@@ -123,6 +124,8 @@ def _filings(folder: Path, skipped: list[Dropped]) -> Iterator[Filing]:
         kind = filing.document_type
         if kind not in LENGTHS:
             skipped.append(Dropped(name, 0, f"a {kind}; only 10-K and 10-Q are asked about"))
+        elif filing.year is None:
+            skipped.append(Dropped(name, 0, "names no fiscal year"))
         elif seen.setdefault((filing.entity, kind, filing.period_end), name) != name:
             skipped.append(Dropped(name, 0, "the same filing is there already"))
         elif not problems:

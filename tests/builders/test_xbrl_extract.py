@@ -247,17 +247,19 @@ def test_what_is_no_filing_of_a_year_is_skipped_with_a_reason(tmp_path: Path) ->
     text = (OWN / "tarn-20230630.htm").read_text()
     (tmp_path / "twin.htm").write_text(text)
     (tmp_path / "other.htm").write_text(text.replace(">10-K<", ">8-K<"))
+    (tmp_path / "timeless.htm").write_text(text.replace("dei:DocumentFiscalYearFocus", "dei:Other"))
     built = build(tmp_path)
     reasons = {
         Path(d.file).name: d.why
         for d in built.skipped
-        if Path(d.file).name in ("exhibit.htm", "lab.xml", "twin.htm", "other.htm")
+        if Path(d.file).name in ("exhibit.htm", "lab.xml", "twin.htm", "other.htm", "timeless.htm")
     }
     assert reasons == {
         "exhibit.htm": "no XBRL instance and no inline XBRL",
         "lab.xml": "no XBRL instance and no inline XBRL",
         "twin.htm": "the same filing is there already",
         "other.htm": "a 8-K; only 10-K and 10-Q are asked about",
+        "timeless.htm": "names no fiscal year",
     }
     assert built.train == BUILT.train
 
