@@ -174,9 +174,9 @@ def decimal_digits(element: Any) -> int | None:
 
 
 def is_nil(element: Any, faults: Faults) -> bool:
-    """Say whether a fact is nil; nil with content is a fault."""
+    """Say whether a fact is nil; nil with a value is a fault. A dash for the eye is no value."""
     nil = element.get(NIL, "").strip() in _TRUE
-    if nil and text_of(element).strip():
+    if nil and text_of(element).strip().strip("-\u2010\u2012\u2013\u2014\u2212"):
         faults.add("a fact is nil and has a value", element)
     return nil
 

@@ -159,6 +159,11 @@ def test_inline_numbers_mean_what_they_show(more: str, text: str, value: str) ->
     assert str(one(filing, "Revenues").value) == value
 
 
+@pytest.mark.parametrize("shown", ["", " ", "\u2014", "-"])
+def test_a_nil_number_shows_nothing_or_a_dash(shown: str) -> None:
+    assert "us-gaap:Revenues" not in [fact.tag for fact in parsed(inline(' xsi:nil="true"', shown)).facts]
+
+
 def test_a_fact_of_another_target_document_is_passed_over() -> None:
     assert "us-gaap:Revenues" not in [fact.tag for fact in parsed(inline(' target="other"')).facts]
 
