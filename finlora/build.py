@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from finlora import __version__, cards, data
-from finlora.builders import formula, sentiment
+from finlora.builders import formula, sentiment, xbrl_extract
 from finlora.converters import Dropped
 from finlora.errors import FinLoRAError, UsageError, did_you_mean
 
@@ -60,6 +60,14 @@ BUILDERS: Mapping[str, Builder] = {
     "sentiment_sample": Builder(sentiment.build, 960, 240, "sentiment_sample", _NAMES, fixed=True),
     "formula": Builder(
         formula.build, 800, 200, "formula_built", f"{_NAMES}, and of a kind no set of numbers"
+    ),
+    "xbrl_extract": Builder(
+        xbrl_extract.build,
+        None,
+        None,
+        "xbrl_extract_built",
+        "by company and year: no company stands on both sides, and test rows are of the last year",
+        reads="10-K and 10-Q filings (XBRL instances or inline XBRL)",
     ),
 }
 

@@ -13,7 +13,7 @@ import pytest
 
 from finlora import config, task_list, tasks
 from finlora.errors import ConfigError, UsageError
-from finlora.project import BUILDERS
+from finlora.build import BUILDERS
 from finlora.task_checks import columns
 from tests.conftest import RUN
 
@@ -152,7 +152,7 @@ def test_the_label_map_that_swaps_two_labels_is_kept_apart_from_the_right_one():
 
 
 def test_prompts_are_those_of_the_rows_built_here():
-    for name, rows in {"sentiment_sample": BUILDERS["sentiment_sample"]()[1]}.items():
+    for name, rows in {"sentiment_sample": BUILDERS["sentiment_sample"].build()[1]}.items():
         prompt = SHIPPED[name].prompt
         assert columns(SHIPPED[name]) == ["text"]
         head, tail = prompt.format(text="\0").split("\0")

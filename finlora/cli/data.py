@@ -150,7 +150,7 @@ def build(
     config: Path | None,
     as_json: bool,
 ) -> None:
-    """Make the dataset NAME (sentiment_sample or formula): rows no licence stands in the way of.
+    """Make the dataset NAME (sentiment_sample, formula, xbrl_extract): rows no licence stands in the way of.
 
     Equal sizes and seeds give equal files, on any machine; training and test rows share no template.
     Files that hold other rows are replaced with --overwrite alone.
@@ -159,6 +159,7 @@ def build(
     Example:
       finlora data build sentiment_sample
       finlora data build formula --rows 20000 --test-rows 1000 --seed 7
+      finlora data build xbrl_extract --from filings
     """
     from finlora import build as builds
     from finlora import cards
