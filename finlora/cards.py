@@ -106,7 +106,11 @@ def _line(data: Path, path: Path) -> str | None:
     if card is None:
         return None
     try:
-        rows, source, licence = card["counts"]["rows"], card["source"], card["licence"]["stated"]
+        rows, source, licence = (
+            card["counts"]["rows"],
+            card["source"],
+            card["licence"]["stated"].replace("|", "/"),
+        )
         origin = {"hub": f"{source.get('repo')} at {str(source.get('revision'))[:12]}"}.get(
             source["kind"], source["kind"]
         )

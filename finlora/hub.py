@@ -5,6 +5,7 @@ HF_HUB_OFFLINE). Files are only ever read; nothing in a repository is run.
 """
 
 import hashlib
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ def take(
     Raises:
         HubError: a file can't be had whole; the message says what to do.
     """
-    from huggingface_hub import HfApi, constants
+    from huggingface_hub import constants
 
     offline = offline or constants.HF_HUB_OFFLINE
     if offline:
@@ -66,10 +67,10 @@ def take(
         commit = next(iter(files.values())).parents[len(Path(paths[0]).parts) - 1].name
     else:
         try:
-            commit = revision or str(
-                _patiently(lambda: HfApi().dataset_info(repo, revision="main").sha, wait)
-            )
+            commit = revision or _newest(repo, wait)
             files = {path: _download(repo, commit, path, on_bytes, wait) for path in paths}
+        except HubError:
+            raise
         except Exception as error:
             raise HubError(_say(repo, error)) from None
     digests = {}
@@ -83,6 +84,23 @@ def take(
             )
         digests[path] = digest
     return Taken(commit, files, digests)
+
+
+def _newest(repo: str, wait: Callable[[float], None]) -> str:
+    from huggingface_hub import HfApi, constants
+
+    try:
+        commit = _patiently(lambda: HfApi().dataset_info(repo, revision="main").sha, wait)
+    except (ValueError, TypeError, KeyError):
+        # A page to log in to some network, perhaps, instead of JSON.
+        commit = None
+    if not re.fullmatch("[0-9a-f]{40}", str(commit)):
+        raise HubError(
+            f"{repo} can't be fetched: {urlsplit(constants.ENDPOINT).hostname} does not answer as a hub "
+            "does\n"
+            "What to do: look at HF_ENDPOINT, and at what the network puts in between (HTTPS_PROXY)"
+        )
+    return str(commit)
 
 
 def _cached(repo: str, revision: str, path: str) -> Path:

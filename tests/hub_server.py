@@ -114,7 +114,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.answer(404, X_Error_Code="RevisionNotFound")
         elif found and found[2] == "revision":
             info = {"id": repo, "sha": self.server.commit(repo), "siblings": [], "tags": [], "private": False}
-            self.answer(200, json.dumps(info).encode(), Content_Type="application/json")
+            body = fault.body if fault and fault.body is not None else json.dumps(info).encode()
+            self.answer(200, body, Content_Type="application/json")
         else:
             self.file(repo, found[4] if found else "", fault)
 

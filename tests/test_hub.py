@@ -1,6 +1,10 @@
 """The hub's named files: what is asked for, what is checked, and what each failure says."""
 
 import hashlib
+import os
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +47,10 @@ def test_files_are_taken_once_and_no_others(server: Hub) -> None:
     for offline in (False, True):
         assert hub.take(REPO, taken.commit, ["a.csv", "deep/b.parquet"], offline=offline) == taken
     assert server.requests == []
+
+
+def wait_for(event: threading.Event) -> None:
+    assert event.wait(60)
 
 
 def refusal(revision: str | None = None, path: str = "a.csv", **more: object) -> str:
@@ -141,3 +149,37 @@ def test_no_network(server: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     assert "127.0.0.1 can't be reached" in refusal()
     assert "HF_ENDPOINT" in refusal()
+
+
+@pytest.mark.parametrize("answer", [b"<html>Log in</html>", b"[]", b"{}", b'{"sha": "main"}', b'{"sha": 1}'])
+def test_what_is_no_hub(server: Hub, answer: bytes) -> None:
+    server.faults.append(Fault("/api/", body=answer))
+    assert "127.0.0.1 does not answer as a hub does" in refusal()
+
+
+def test_a_slow_body_is_asked_for_again(server: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DOWNLOAD_TIMEOUT", 0.2)
+    go = threading.Event()
+    server.faults.append(Fault("^GET .*a.csv", times=1, before=lambda: wait_for(go)))
+    taken = hub.take(REPO, None, ["a.csv"], wait=lambda _seconds: go.set())
+    assert go.is_set()
+    assert taken.files["a.csv"].read_bytes() == FILES["a.csv"]
+
+
+def test_the_environment_is_the_librarys(server: Hub, tmp_path: Path) -> None:
+    server.gated.add(REPO)
+    code = f"from finlora import hub; print(hub.take({REPO!r}, None, ['a.csv']).commit)"
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
+    env = {**inherited, "HF_ENDPOINT": server.url, "HF_HOME": str(tmp_path / "home")}
+
+    def child(**more: str) -> "subprocess.CompletedProcess[str]":
+        words = [sys.executable, "-c", code]
+        return subprocess.run(words, env={**env, **more}, capture_output=True, text=True, check=False)
+
+    assert "accept the licence" in child(HF_TOKEN="hf_of_somebody_else").stderr
+    first = child(HF_TOKEN=TOKEN)
+    assert (first.stdout.strip(), TOKEN in first.stderr) == (server.commit(REPO), False)
+    assert (tmp_path / "home" / "hub" / "datasets--org--set").is_dir()
+    server.requests.clear()
+    assert "is not in the hub's cache" in child(HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path / "other")).stderr
+    assert server.requests == []
