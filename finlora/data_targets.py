@@ -146,7 +146,7 @@ def _tests(
     path: Path, task: tasks.Task | None, registry: Mapping[str, tasks.Task], data: Path | None = None
 ) -> list[Path]:
     """Return the test files of a training file: by its task, the tasks of a mix, and its name."""
-    if "train" not in path.stem:
+    if "test" in path.stem:
         return []
     names: list[Path] = []
     if task is not None:
@@ -159,7 +159,8 @@ def _tests(
             for published in (False, True)
         ]
     folders = [path.parent, path.parent.parent / "test", *([data / "test"] if data else [])]
-    wanted = [path.stem.replace("train", "test") + path.suffix, *(name.name for name in names)]
+    stem = path.stem.replace("train", "test") if "train" in path.stem else f"{path.stem}_test"
+    wanted = [stem + path.suffix, *(name.name for name in names)]
     found = [folder / name for name in dict.fromkeys(wanted) for folder in folders]
     found += [data / name for name in names if data]
     return _present(found)

@@ -6,12 +6,15 @@ from collections import Counter
 from finlora.checks import Finding, Rows, finding, rows_of
 
 # The last words of a context up to a colon, on one line: "Answer:", "The answer is:".
+_LONGEST = 80
 _MARK = re.compile(r"(?:^|[\n.?!\"”] ?)([^\n.?!\"”]{1,40}:)\s*$|(\S{1,40}:)\s*$")
 
 
 def usual(rows: Rows) -> str | None:
     """Return the mark that most rows end with, or None."""
-    found = Counter(match[1] or match[2] for row in rows.rows if (match := _MARK.search(row.context)))
+    found = Counter(
+        match[1] or match[2] for row in rows.rows if (match := _MARK.search(row.context.rstrip()[-_LONGEST:]))
+    )
     if not found:
         return None
     words, _ = found.most_common(1)[0]
