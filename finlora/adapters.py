@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finlora import shapes
+from finlora import record_checks
 from finlora.errors import AdapterError, FinLoRAError, UsageError, did_you_mean
 from finlora.files import sha256, write_json
 
@@ -42,11 +42,11 @@ class Adapter:
         """Return the digest of the weights: equal runs have equal ones, unlike their manifests."""
         return sha256(self.folder / WEIGHTS)
 
-    def manifest_with(self, shape: Mapping[str, shapes.Check]) -> dict[str, Any]:
+    def manifest_with(self, shape: Mapping[str, record_checks.Check]) -> dict[str, Any]:
         """Return the manifest once the parts that are needed are known to be there.
 
         Args:
-            shape: those parts (see `shapes`).
+            shape: those parts (see `record_checks`).
 
         Raises:
             AdapterError: there is no manifest, or it was damaged or edited: a guess in its place would
@@ -57,7 +57,7 @@ class Adapter:
                 f"{self.folder}: no {MANIFEST} says how this adapter was trained; it comes with what "
                 "`finlora finetune` trains, and can't be made afterwards"
             )
-        damaged = shapes.faults(self.manifest, shape)
+        damaged = record_checks.faults(self.manifest, shape)
         if damaged:
             raise AdapterError(
                 f"{self.folder / MANIFEST}: {', '.join(damaged)} missing or damaged; get the file anew, or "
