@@ -55,7 +55,7 @@ def open_answerer(wanted: Wanted, config: Path | None, say: Callable[[str], None
         UsageError, AdapterError, BaseModelError: with the next step.
     """
     root = project_root(config) if config else None
-    adapter = adapters.find(wanted.adapter, root) if wanted.adapter else None
+    adapter = adapters.find(wanted.adapter, root) if wanted.adapter is not None else None
     if adapter and adapter.manifest:
         adapter.manifest_with(_NEEDED)
     name = wanted.base_model or _base_name(adapter)

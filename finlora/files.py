@@ -39,6 +39,27 @@ def write_atomic(path: Path, content: str | bytes) -> None:
             temporary.unlink()
 
 
+def check_writable(path: Path) -> None:
+    """Refuse a file that can't be written, before the work whose result it is to hold; leaves nothing.
+
+    Raises:
+        FinLoRAError: its folder, or the nearest one above that is there, can't be written to.
+    """
+    folder = next(place for place in path.absolute().parents if place.exists())
+    if not folder.is_dir():
+        raise FinLoRAError(f"{path}: can't be written: {folder} is no folder; name another file")
+    from tempfile import TemporaryFile
+
+    try:
+        # Asking for permissions would not do: some file systems refuse even those who have them.
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise FinLoRAError(
+            f"{path}: can't be written: {folder}: {error.strerror}; name another file"
+        ) from None
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented JSON, whole or not at all; errors as in `write_atomic`."""
     write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
