@@ -7,15 +7,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finlora import shapes
+from finlora import record_checks
 from finlora.errors import AdapterError, FinLoRAError, UsageError, did_you_mean
 from finlora.files import sha256, write_json
+from finlora.json_text import shown
 
 SHELF = "lora_adapters"
 MANIFEST = "finlora.json"
 SCHEMA = 1
 WEIGHTS = "adapter_model.safetensors"
 PEFT_CONFIG = "adapter_config.json"
+# Keys of PEFT's LoraConfig that decide what is built; each has a default there.
+_NAMES = (record_checks.text, record_checks.list_of(record_checks.text, least=1))
+_PEFT: dict[str, record_checks.Check] = {
+    "r": record_checks.optional(record_checks.positive),
+    **dict.fromkeys(["lora_alpha", "lora_dropout"], record_checks.optional(record_checks.number)),
+    **dict.fromkeys(["use_dora", "use_rslora"], record_checks.optional(record_checks.flag)),
+    "target_modules": record_checks.optional(lambda value: any(check(value) for check in _NAMES)),
+    "base_model_name_or_path": record_checks.optional(record_checks.text),
+}
 _PICKLES = ("adapter_model.bin", "adapter_model.pt", "adapter_model.pth")
 
 
@@ -42,11 +52,11 @@ class Adapter:
         """Return the digest of the weights: equal runs have equal ones, unlike their manifests."""
         return sha256(self.folder / WEIGHTS)
 
-    def manifest_with(self, shape: Mapping[str, shapes.Check]) -> dict[str, Any]:
+    def manifest_with(self, shape: Mapping[str, record_checks.Check]) -> dict[str, Any]:
         """Return the manifest once the parts that are needed are known to be there.
 
         Args:
-            shape: those parts (see `shapes`).
+            shape: those parts (see `record_checks`).
 
         Raises:
             AdapterError: there is no manifest, or it was damaged or edited: a guess in its place would
@@ -57,7 +67,7 @@ class Adapter:
                 f"{self.folder}: no {MANIFEST} says how this adapter was trained; it comes with what "
                 "`finlora finetune` trains, and can't be made afterwards"
             )
-        damaged = shapes.faults(self.manifest, shape)
+        damaged = record_checks.faults(self.manifest, shape)
         if damaged:
             raise AdapterError(
                 f"{self.folder / MANIFEST}: {', '.join(damaged)} missing or damaged; get the file anew, or "
@@ -103,7 +113,17 @@ def read(folder: Path) -> Adapter:
         raise AdapterError(
             f"{folder / MANIFEST}: schema {manifest.get('schema')!r}; this FinLoRA reads schema {SCHEMA}"
         )
-    return Adapter(folder, _read_json(folder / PEFT_CONFIG), manifest)
+    return Adapter(folder, _read_peft(folder / PEFT_CONFIG), manifest)
+
+
+def _read_peft(path: Path) -> dict[str, Any]:
+    """Return an adapter config; damage in a LoRA's is named, which PEFT would blame on the base model."""
+    peft = _read_json(path)
+    damaged = record_checks.faults(peft, _PEFT) if peft.get("peft_type") == "LORA" else []
+    if damaged:
+        found = ", ".join(f"{key} is {shown(peft.get(key))}" for key in damaged)
+        raise AdapterError(f"{path}: damaged: {found}; get the file anew, or train the run again")
+    return peft
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -129,6 +149,8 @@ def find(path_or_name: str, root: Path | None) -> Adapter:
         UsageError: nothing is called so; near names are listed.
         AdapterError: it is there, but no adapter.
     """
+    if not path_or_name:
+        raise UsageError("the name of an adapter is empty; see them with: finlora configs list")
     try:
         folder = Path(path_or_name).expanduser()
     except RuntimeError as error:

@@ -4,20 +4,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from finlora import adapters, answers, inference, models, shapes
+from finlora import adapters, answers, inference, models, record_checks
 from finlora.config import project_root
 from finlora.errors import UsageError
 from finlora.prompts import STYLES
 
 # What a manifest must hold for its adapter to be asked rightly.
-_NEEDED: dict[str, shapes.Check] = {
-    "base_model.name": shapes.text,
-    "run.quant_bits": shapes.one_of(4, 8, 16),
-    "prompt.style": shapes.one_of(*STYLES),
+_NEEDED: dict[str, record_checks.Check] = {
+    "base_model.name": record_checks.text,
+    "run.quant_bits": record_checks.one_of(4, 8, 16),
+    "prompt.style": record_checks.one_of(*STYLES),
     **dict.fromkeys(
-        [f"prompt.{part}" for part in ("head", "tail", "separator", "end", "probe")], shapes.text
+        [f"prompt.{part}" for part in ("head", "tail", "separator", "end", "probe")], record_checks.text
     ),
-    "prompt.stop": shapes.list_of(shapes.text),
+    "prompt.stop": record_checks.list_of(record_checks.text),
 }
 
 
@@ -55,7 +55,7 @@ def open_answerer(wanted: Wanted, config: Path | None, say: Callable[[str], None
         UsageError, AdapterError, BaseModelError: with the next step.
     """
     root = project_root(config) if config else None
-    adapter = adapters.find(wanted.adapter, root) if wanted.adapter else None
+    adapter = adapters.find(wanted.adapter, root) if wanted.adapter is not None else None
     if adapter and adapter.manifest:
         adapter.manifest_with(_NEEDED)
     name = wanted.base_model or _base_name(adapter)

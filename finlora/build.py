@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from finlora import __version__, cards, data
+from finlora import __version__, cards, data, files
 from finlora.builders import formula, sentiment, xbrl_extract
 from finlora.converters import Dropped
-from finlora.errors import FinLoRAError, UsageError, did_you_mean
+from finlora.errors import UsageError, did_you_mean
 
 SEED = 42
 Rows = Sequence[dict[str, Any]]
@@ -233,14 +233,6 @@ def _state(path: Path, content: bytes, existing: Existing) -> State:
             f"{path} holds other rows; nothing was written. To replace them, add --overwrite; to keep them, "
             "move the file away first"
         )
-    _check_writable(path)
+    # Found out before the first of two files is written: that the second can't be.
+    files.check_writable(path)
     return "replaced" if path.exists() else "new"
-
-
-def _check_writable(path: Path) -> None:
-    """Find out before the first of two files is written that the second can't be."""
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if path.is_dir():
-        raise FinLoRAError(f"{path}: can't be written: it is a folder")
-    if not folder.is_dir():
-        raise FinLoRAError(f"{path}: can't be written: {folder} is no folder")

@@ -6,46 +6,46 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finlora import adapters, differences, results, shapes
+from finlora import adapters, differences, record_checks, results
 from finlora.adapters import Adapter
 from finlora.differences import Fact
 from finlora.errors import UsageError
 from finlora.loss_plot import Curve
 
-_CURVE = shapes.pair_of(shapes.count, shapes.number)
-_NEEDED: dict[str, shapes.Check] = {
-    "run": shapes.record,
-    "run.axolotl": shapes.record,
-    **dict.fromkeys(["run.quant_bits", "run.lora_r", "run.lora_alpha"], shapes.positive),
-    **dict.fromkeys(["run.peft_use_dora", "run.peft_use_rslora"], shapes.flag),
+_CURVE = record_checks.pair_of(record_checks.count, record_checks.number)
+_NEEDED: dict[str, record_checks.Check] = {
+    "run": record_checks.record,
+    "run.axolotl": record_checks.record,
+    **dict.fromkeys(["run.quant_bits", "run.lora_r", "run.lora_alpha"], record_checks.positive),
+    **dict.fromkeys(["run.peft_use_dora", "run.peft_use_rslora"], record_checks.flag),
     **dict.fromkeys(
         ["variant", "dtype", "base_model.name", "base_model.identity", "base_model.tokenizer_sha256"],
-        shapes.text,
+        record_checks.text,
     ),
     **dict.fromkeys(
-        [f"prompt.{part}" for part in ("style", "head", "tail", "separator", "end")], shapes.text
+        [f"prompt.{part}" for part in ("style", "head", "tail", "separator", "end")], record_checks.text
     ),
-    "prompt.stop": shapes.list_of(shapes.text),
-    "run.dataset_path": shapes.text,
-    "dataset.sha256": shapes.text,
-    "dataset.train": shapes.positive,
+    "prompt.stop": record_checks.list_of(record_checks.text),
+    "run.dataset_path": record_checks.text,
+    "dataset.sha256": record_checks.text,
+    "dataset.train": record_checks.positive,
     **dict.fromkeys(
         [f"dataset.{part}" for part in ("validation", "tokens", "trained_tokens", "dropped.count")],
-        shapes.count,
+        record_checks.count,
     ),
-    "built.targets": shapes.list_of(shapes.text, least=1),
-    "built.trainable_parameters": shapes.positive,
-    "engine.class": shapes.text,
-    "engine.zero_stage": shapes.optional(shapes.count),
-    **dict.fromkeys(["processes", "effective_batch", "steps"], shapes.positive),
-    "seconds": shapes.number,
-    **dict.fromkeys(["gpu_peak_bytes", "cpu_peak_bytes"], shapes.optional(shapes.count)),
-    "losses.train": shapes.list_of(_CURVE, least=1),
-    "losses.validation": shapes.list_of(_CURVE),
-    "hardware.cpu": shapes.text,
-    "hardware.cores": shapes.count,
-    "hardware.gpus": shapes.list_of(shapes.text),
-    "versions": shapes.values_of(shapes.text),
+    "built.targets": record_checks.list_of(record_checks.text, least=1),
+    "built.trainable_parameters": record_checks.positive,
+    "engine.class": record_checks.text,
+    "engine.zero_stage": record_checks.optional(record_checks.count),
+    **dict.fromkeys(["processes", "effective_batch", "steps"], record_checks.positive),
+    "seconds": record_checks.number,
+    **dict.fromkeys(["gpu_peak_bytes", "cpu_peak_bytes"], record_checks.optional(record_checks.count)),
+    "losses.train": record_checks.list_of(_CURVE, least=1),
+    "losses.validation": record_checks.list_of(_CURVE),
+    "hardware.cpu": record_checks.text,
+    "hardware.cores": record_checks.count,
+    "hardware.gpus": record_checks.list_of(record_checks.text),
+    "versions": record_checks.values_of(record_checks.text),
 }
 
 

@@ -120,10 +120,11 @@ def resolve(choice: str, root: Path) -> Path | None:
 
     Args:
         choice: "none", a shipped name, or the path of a file, relative to the current folder.
-        root: the project's folder; a shipped configuration that is missing there is written.
+        root: the project's folder, where the shipped ones lie.
 
     Returns:
-        The absolute path of the file, or None for "none".
+        The absolute path of the file, or None for "none". A shipped one may be missing there still:
+        `ensure` writes it.
 
     Raises:
         UsageError: neither a shipped name nor a file.
@@ -133,8 +134,6 @@ def resolve(choice: str, root: Path) -> Path | None:
         return None
     if choice in SHIPPED:
         path = root.absolute() / "deepspeed_configs" / f"{choice}.json"
-        if not path.exists():
-            _place({path.name: _shipped(choice)}, path.parent, False, _shipped_source())
     else:
         path = Path(choice).absolute()
         if not path.is_file():
@@ -142,20 +141,32 @@ def resolve(choice: str, root: Path) -> Path | None:
                 f"deepspeed: '{choice}' is neither a file nor one of none, {', '.join(SHIPPED)}"
                 f"{did_you_mean(choice, SHIPPED)}"
             )
-    stage(path)
+    _stage_at(path)
     return path
 
 
+def ensure(path: Path) -> None:
+    """Write the shipped configuration that `resolve` found missing.
+
+    Raises:
+        DeepSpeedError: it can't be written.
+    """
+    if path.stem in SHIPPED and not path.exists():
+        _place({path.name: _shipped(path.stem)}, path.parent, False, _shipped_source())
+
+
 def stage_of(choice: str, root: Path) -> int | None:
-    """Return the ZeRO stage that a run's `deepspeed` key leads to, and write nothing; None for "none".
+    """Return the ZeRO stage that a run's `deepspeed` key leads to; None for "none".
 
     Arguments and errors as in `resolve`.
     """
-    if choice in SHIPPED:
-        own = root / "deepspeed_configs" / f"{choice}.json"
-        return stage(own if own.exists() else _SHIPPED_FOLDER / own.name)
     path = resolve(choice, root)
-    return stage(path) if path else None
+    return _stage_at(path) if path else None
+
+
+def _stage_at(path: Path) -> int:
+    """Return the stage of a file that may be a shipped one still to be written."""
+    return stage(path if path.exists() else _SHIPPED_FOLDER / path.name)
 
 
 def stage(path: Path) -> int:

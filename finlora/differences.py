@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from finlora import shapes
+from finlora import record_checks
 from finlora.json_text import shown
 
 # What an adapter is made of. Dropout is not among it: it acts on the training only, as the learning
@@ -55,7 +55,7 @@ def of_method(manifests: Sequence[dict[str, Any]]) -> tuple[Fact, ...]:
         manifests: of the adapters, whole.
     """
     return _differing(
-        {name: [_quoted(shapes.value_at(m, key)) for m in manifests] for name, key in _METHOD.items()}
+        {name: [_quoted(record_checks.value_at(m, key)) for m in manifests] for name, key in _METHOD.items()}
     )
 
 

@@ -47,6 +47,29 @@ def sweep(path: Path) -> None:
         left.unlink(missing_ok=True)
 
 
+def check_writable(path: Path) -> None:
+    """Refuse a file that can't be written, before the work whose result it is to hold; leaves nothing.
+
+    Raises:
+        FinLoRAError: its folder, or the nearest one above that is there, can't be written to.
+    """
+    if path.is_dir():
+        raise FinLoRAError(f"{path}: can't be written: it is a folder; name another file")
+    folder = next(place for place in path.absolute().parents if place.exists())
+    if not folder.is_dir():
+        raise FinLoRAError(f"{path}: can't be written: {folder} is no folder; name another file")
+    from tempfile import TemporaryFile
+
+    try:
+        # Asking for permissions would not do: some file systems refuse even those who have them.
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise FinLoRAError(
+            f"{path}: can't be written: {folder}: {error.strerror}; name another file"
+        ) from None
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented JSON, whole or not at all; errors as in `write_atomic`."""
     write_atomic(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")

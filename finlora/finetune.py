@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from finlora import adapters, agreement, checkpoints, data, launch, manifest, models, resume
+from finlora import adapters, agreement, checkpoints, data, deepspeed, launch, manifest, models, resume
 from finlora.config import ConfigFile
 from finlora.errors import LaunchError, UsageError
 from finlora.events import Asked, Job
@@ -66,6 +66,8 @@ def run(file: ConfigFile, name: str, options: Options, say: Say, on_event: OnEve
         raise UsageError(
             f"{made.adapter} exists already; replace it with --overwrite, or name the new one with --as"
         )
+    if made.machine.deepspeed:
+        deepspeed.ensure(made.root / made.machine.deepspeed)
     rows = data.read_rows(made.dataset)
     digest = sha256(made.dataset)
     say(f"{made.name}: {len(rows)} rows from {seen_from(made.root, made.dataset)}")
@@ -141,7 +143,7 @@ def _tidy(made: Plan, history: manifest.History) -> None:
 
 def _job(start: resume.Start, base: models.BaseModel, digest: str, events: Path, options: Options) -> Job:
     made = start.plan
-    deepspeed = made.machine.deepspeed
+    strategy = made.machine.deepspeed
     asked = Asked(
         quant_bits=made.run.quant_bits,
         lora_r=made.run.lora_r,
@@ -169,7 +171,7 @@ def _job(start: resume.Start, base: models.BaseModel, digest: str, events: Path,
         terms={
             "dataset file": digest,
             "base model": base.identity,
-            "DeepSpeed file": sha256(made.root / deepspeed) if deepspeed else None,
+            "DeepSpeed file": sha256(made.root / strategy) if strategy else None,
             "settings": made.public(base.name).mapping(),
             "versions": manifest.versions(),
             agreement.STEP: start.step,
@@ -203,8 +205,15 @@ def alone(folder: Path, name: str) -> Iterator[None]:
     """Hold a run folder for this process; a second training of the run is refused.
 
     Raises:
-        UsageError: another process trains this run; its pid is named.
+        UsageError: another process trains this run, whose pid is named; or the folder can't be one.
     """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        file = next(place for place in (folder, *folder.parents) if place.exists())
+        raise UsageError(
+            f"{file} is a file, and trainings work in a folder of that name; move the file away"
+        ) from None
     with hold(
         folder / "lock",
         lambda pid: f"'{name}' is being trained already, by process {pid}; wait for it, or end it",

@@ -16,6 +16,7 @@ from finlora.adapters import MANIFEST, PEFT_CONFIG, WEIGHTS, Adapter
 from finlora.answers import Answerer
 from finlora.cpu_patches import multiply_plainly
 from finlora.errors import AdapterError, BaseModelError, UsageError
+from finlora.files import check_writable
 from finlora.models import BaseModel
 
 # Libraries that log build details of no use to the person who asks a question.
@@ -217,6 +218,20 @@ def _check_fit(tuned: Any, weights: dict[str, Any], adapter: Adapter, base: Base
             )
 
 
+def check_target(source: Path, target: Path) -> None:
+    """Refuse a file that the answers to another can't be written to, before a model is loaded.
+
+    Raises:
+        UsageError: it is the other file, or a folder.
+        FinLoRAError: it can't be written.
+    """
+    if target.is_dir():
+        raise UsageError(f"{target} is a folder; --output names the file for the answers")
+    if target.resolve() == source.resolve():
+        raise UsageError(f"{target}: --output would overwrite --input; name another file")
+    check_writable(target)
+
+
 def answer_file(
     answerer: Answerer,
     source: Path,
@@ -248,10 +263,7 @@ def answer_file(
         DataError: faulty rows.
         FinLoRAError: the answers can't be written.
     """
-    if target.is_dir():
-        raise UsageError(f"{target} is a folder; --output names the file for the answers")
-    if target.resolve() == source.resolve():
-        raise UsageError(f"{target}: --output would overwrite --input; name another file")
+    check_target(source, target)
     rows = data.read_rows(source, columns=("context",))
     answers = answerer.generate(
         [row.context for row in rows], max_new_tokens, temperature, seed, batch_size, progress

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from finlora.builtin import cache_folder
 from finlora.errors import UsageError
-from finlora.files import write_atomic
+from finlora.files import check_writable, write_atomic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,6 +45,7 @@ def check_target(path: Path) -> None:
 
     Raises:
         UsageError: another suffix than SUFFIXES, no such folder, or a folder itself.
+        FinLoRAError: no permission to write there.
     """
     if path.is_dir():
         raise UsageError(f"{path} is a folder; --plot names the file for the picture")
@@ -52,6 +53,7 @@ def check_target(path: Path) -> None:
         raise UsageError(f"{path}: a plot is written as {', '.join(SUFFIXES)}; name the file so")
     if not path.parent.is_dir():
         raise UsageError(f"{path}: there is no folder {path.parent}; make it first: mkdir -p {path.parent}")
+    check_writable(path)
 
 
 def write(path: Path, curves: Sequence[Curve]) -> None:

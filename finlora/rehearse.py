@@ -19,6 +19,7 @@ from finlora import (
     answering,
     config,
     data,
+    deepspeed,
     finetune,
     inference,
     machine_checks,
@@ -199,6 +200,8 @@ class _Trial:
             dataset = self.folder / "data" / "rows.jsonl"
             data.write_rows(dataset, [{"context": row.context, "target": row.target} for row in self.rows])
         strategy = self.made.machine.deepspeed
+        if strategy:
+            deepspeed.ensure(self.file.root / strategy)
         entry = {
             **self.made.run.model_dump(exclude_unset=True),
             "base_model": "../base",

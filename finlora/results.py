@@ -5,23 +5,23 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from finlora import shapes
+from finlora import record_checks
 from finlora.errors import FinLoRAError
 from finlora.files import write_json
 
 FOLDER = "results"
 SCHEMA = 1
-_SHAPE: dict[str, shapes.Check] = {
-    "schema": shapes.one_of(SCHEMA),
-    "adapter_sha256": shapes.text,
-    "dataset": shapes.text,
-    "dataset_sha256": shapes.text,
-    "rows": shapes.positive,
-    "accuracy": shapes.number,
-    "interval": shapes.pair_of(shapes.number, shapes.number),
-    "majority": shapes.number,
-    "labels": shapes.list_of(shapes.text, least=1),
-    "recall": shapes.values_of(shapes.optional(shapes.number)),
+_SHAPE: dict[str, record_checks.Check] = {
+    "schema": record_checks.one_of(SCHEMA),
+    "adapter_sha256": record_checks.text,
+    "dataset": record_checks.text,
+    "dataset_sha256": record_checks.text,
+    "rows": record_checks.positive,
+    "accuracy": record_checks.number,
+    "interval": record_checks.pair_of(record_checks.number, record_checks.number),
+    "majority": record_checks.number,
+    "labels": record_checks.list_of(record_checks.text, least=1),
+    "recall": record_checks.values_of(record_checks.optional(record_checks.number)),
 }
 
 
@@ -84,7 +84,7 @@ def _read(path: Path) -> Score:
         json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError, OSError) as error:
         raise FinLoRAError(f"{path}: can't be read: {error}\n{_again(path)}") from None
-    damaged = shapes.faults(value, _SHAPE)
+    damaged = record_checks.faults(value, _SHAPE)
     if damaged:
         raise FinLoRAError(f"{path}: {', '.join(damaged)} missing or damaged\n{_again(path)}")
     entries = {field.name: value[field.name] for field in fields(Score)}

@@ -150,9 +150,11 @@ def plan(file: ConfigFile, name: str, options: Options) -> Plan:
     cluster = options.cluster
     processes = options.processes or (launch.visible_gpus() or 1) * cluster.machines
     run = share_batch(name, run, processes)
-    _check_processes(processes, options)
-    choice = options.deepspeed or (strategy(file, run) if processes > 1 else "none")
+    choice = options.deepspeed
+    if choice is None:
+        choice = strategy(file, run) if processes > 1 else "none"
     ds_file = deepspeed.resolve(choice, file.root)
+    _check_processes(processes, options)
     machine = Machine(
         device=device,
         processes=processes,
@@ -167,7 +169,7 @@ def plan(file: ConfigFile, name: str, options: Options) -> Plan:
         root=file.root,
         dataset=file.resolve(run.dataset_path),
         machine=machine,
-        zero_stage=deepspeed.stage(ds_file) if ds_file else None,
+        zero_stage=deepspeed.stage_of(choice, file.root),
         cluster=cluster,
     )
 
@@ -180,14 +182,14 @@ def _chosen_run(file: ConfigFile, name: str, options: Options) -> RunConfig:
         if "axolotl" in options.overrides:
             problems = [replace(problem, file="--set", line=None) for problem in problems]
         raise ConfigError(problems)
+    if options.new_name is not None and not config.RUN_NAME.fullmatch(options.new_name):
+        raise UsageError(f"--as '{options.new_name}': a name is letters, digits, '.', '_' and '-'")
     changed = bool(options.overrides) or options.max_steps is not None
     if changed and not options.new_name:
         raise UsageError(
             "--set and --max-steps change the result, so it can't be called "
             f"'{name}'. Name it: --as {name}_trial"
         )
-    if options.new_name and not config.RUN_NAME.fullmatch(options.new_name):
-        raise UsageError(f"--as {options.new_name}: a name is letters, digits, '.', '_' and '-'")
     if options.new_name and options.new_name in file.names:
         raise UsageError(f"--as {options.new_name}: a run of the config file is called so; take another name")
     return run

@@ -225,6 +225,22 @@ CASES = {
     "an adapter config that is cut off": Case(
         f"{ASK} tuned", 1, "adapter_config.json: can't be read", adapter("adapter_config.json", b"{")
     ),
+    "an adapter config with a rank that is text": Case(
+        f"{ASK} tuned",
+        1,
+        "adapter_config.json: damaged: r is x; get the file anew",
+        adapter("adapter_config.json", b'{"peft_type": "LORA", "r": "x"}'),
+    ),
+    "an adapter config with more damage": Case(
+        f"{ASK} tuned",
+        1,
+        "adapter_config.json: damaged: r is 0, lora_alpha is [], use_dora is 1, target_modules is [3]; get",
+        adapter(
+            "adapter_config.json",
+            b'{"peft_type": "LORA", "r": 0, "lora_alpha": [], "use_dora": 1, "target_modules": [3]}',
+        ),
+    ),
+    "an adapter named with nothing": Case(f"{ASK} ''", 2, "the name of an adapter is empty"),
     "an adapter that is there already": Case(
         f"{TRAIN} --as tuned",
         2,
@@ -249,6 +265,12 @@ CASES = {
     ),
     "a bad hub name": Case(
         TRAIN, 1, "'meta llama' is no name of a base model", settings(base_model="meta llama")
+    ),
+    "a bad hub name, rehearsed": Case(
+        "rehearse first_run", 1, "'meta llama' is no name of a base model", settings(base_model="meta llama")
+    ),
+    "a bad hub name, planned": Case(
+        "plan first_run", 1, "'meta llama' is no name of a base model", settings(base_model="meta llama")
     ),
     "a hub name, offline": Case(
         f"{TRAIN} --offline", 1, "is not complete in the hub's cache", settings(base_model="nobody/nothing")
@@ -293,6 +315,13 @@ CASES = {
     "a DeepSpeed file that is no JSON": Case(
         f"{DRY} --num-processes 2 --deepspeed data/train/rows.jsonl", 1, "rows.jsonl is not JSON"
     ),
+    "--deepspeed with nothing": Case(
+        f"{DRY} --num-processes 2 --deepspeed ''", 2, "deepspeed: '' is neither a file nor one of none"
+    ),
+    "--deepspeed with nothing, one process": Case(
+        f"{DRY} --deepspeed ''", 2, "deepspeed: '' is neither a file nor one of none"
+    ),
+    "--as with nothing": Case(f"{DRY} --as ''", 2, "--as '': a name is letters, digits"),
     "no processes": Case(f"{DRY} --num-processes 0", 2, "0 is not in the range 1<=x<=65536"),
     "8 bits with DoRA on a CPU": Case(
         TRAIN, 2, "8-bit with DoRA does not train on a CPU", settings(quant_bits=8, peft_use_dora=True)
@@ -309,6 +338,21 @@ CASES = {
     ),
     "--prompt with --input": Case(
         "infer --adapter tuned --prompt x --input a --output b", 2, "give --prompt TEXT, or --input FILE"
+    ),
+    "answers that can't be written": Case(
+        "infer --adapter tuned --input data/train/rows.jsonl --output configs/finetune_configs.json/x.jsonl",
+        1,
+        "finetune_configs.json is no folder; name another file",
+        adapter(),
+    ),
+    "answers where nobody may write": Case(
+        "infer --adapter tuned --input data/train/rows.jsonl --output /sys/x/y.jsonl",
+        1,
+        "can't be written: /sys: ",
+        adapter(),
+    ),
+    "a plot where nobody may write": Case(
+        "compare tuned other --plot /sys/x.png", 1, "/sys/x.png: can't be written: /sys: "
     ),
     "nothing to answer": Case("infer --adapter tuned", 2, "nothing to answer: give --prompt TEXT"),
     "a negative temperature": Case(f"{ASK} tuned --temperature -1", 2, "-1.0 is not in the range x>=0"),
@@ -399,6 +443,7 @@ CASES = {
         "--set: run 'first_run': axolotl.weight_decai is no key",
     ),
     # Comparisons.
+    "nothing to compare with": Case("compare tuned ''", 2, "the name of an adapter is empty", adapter()),
     "one adapter to compare": Case("compare tuned", 2, "compare wants two adapters or more"),
     "an adapter in nobody's home": Case(
         "compare ~nobody-is-called-so/x tuned", 2, "~nobody-is-called-so/x: "
@@ -410,7 +455,7 @@ CASES = {
 
 
 def test_enough_is_tried():
-    assert len(CASES) == 108
+    assert len(CASES) == 120
 
 
 @pytest.mark.parametrize("name", CASES)

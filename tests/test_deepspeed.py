@@ -351,10 +351,14 @@ def test_a_shipped_name_is_written_where_missing(
     monkeypatch.chdir(tmp_path)
     path = own.resolve(name, Path())
     assert path == tmp_path / "deepspeed_configs" / f"{name}.json"
+    assert own.stage_of(name, Path()) == int(name[4])
+    assert tree(tmp_path) == {}
+    own.ensure(path)
     assert list(tree(path.parent)) == [f"{name}.json"]
     path.write_text('{"zero_optimization": {"stage": 0}}')
     assert own.resolve(name, Path()) == path
-    assert own.stage(path) == 0
+    own.ensure(path)
+    assert own.stage_of(name, Path()) == own.stage(path) == 0
 
 
 def test_a_file_of_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from finlora import launch, machine_checks, training_plan
+from finlora import finetune, launch, machine_checks, training_plan
 from finlora.config import check_run
 from finlora.errors import ConfigError, DeepSpeedError, UsageError
 from finlora.machine_checks import check_machine
@@ -155,7 +155,8 @@ def test_deepspeed_as_the_command_line_or_the_run_chooses(project, asked, of_run
     made = planned(project, Options(processes=2, deepspeed=asked), **settings)
     assert (made.machine.deepspeed, made.zero_stage) == (file, stage)
     assert made.mapping().get("deepspeed") == file
-    assert file is None or (project.root / file).is_file()
+    # A plan writes nothing: the training does.
+    assert not (project.root / "deepspeed_configs").exists()
 
 
 def test_deepspeed_files_are_found_from_the_config_or_the_current_folder(project, monkeypatch, tmp_path):
@@ -334,3 +335,26 @@ def test_what_zero_3_can_not_do_is_refused_before_the_start(project, machine, se
 def test_what_zero_3_can_do_is_let_through(project, machine, settings, gpus):
     machine(gpus=gpus)
     check_machine(planned(project, Options(processes=2, deepspeed="zero3_offload"), **settings))
+
+
+@pytest.mark.parametrize("name", ["axolotl-output", "axolotl-output/a"])
+def test_a_file_in_the_place_of_the_trainings_folder_is_named(project, name):
+    path = project.root / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("mine")
+    with pytest.raises(UsageError) as caught, finetune.alone(project.root / "axolotl-output" / "a", "a"):
+        pass
+    assert str(caught.value) == (
+        f"{path} is a file, and trainings work in a folder of that name; move the file away"
+    )
+    assert path.read_text() == "mine"
+
+
+def test_a_dry_run_writes_nothing(project, run, monkeypatch):
+    monkeypatch.chdir(project.root)
+    monkeypatch.setattr(launch, "visible_gpus", lambda: 2)
+    before = project.files()
+    for more in ([], ["--deepspeed", "zero3"], ["--launcher", "slurm"]):
+        assert run("finetune", "first_run", "--dry-run", *more).code == 0
+    assert run("render", "first_run").code == 0
+    assert project.files() == before

@@ -57,6 +57,7 @@ def infer(
       finlora infer --adapter NAME
     """
     from finlora import answering, display
+    from finlora.inference import answer_file, check_target
 
     if bool(source) != bool(target) or (questions and source):
         raise UsageError(
@@ -67,11 +68,11 @@ def infer(
             "nothing to answer: give --prompt TEXT, or --input FILE and --output FILE "
             "(a chat needs a terminal)"
         )
+    if source and target:
+        check_target(source, target)
     answerer = answering.open_answerer(answering.Wanted(**wanted), config_around(config), display.say)
     limits: dict[str, Any] = {"max_new_tokens": max_new_tokens, "temperature": temperature}
     if source and target:
-        from finlora.inference import answer_file
-
         with display.Counting("answering") as progress:
             count = answer_file(answerer, source, target, progress=progress.show, **limits)
         click.echo(
