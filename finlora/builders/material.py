@@ -69,9 +69,9 @@ def slots(template: str) -> frozenset[str]:
 
 
 def mended(text: str) -> str:
-    """Return a filled template with the articles and possessives that its fillings want."""
+    """Return a filled template with the articles, possessives and full stops that its fillings want."""
     text = _ARTICLE.sub(lambda hit: f"{hit[1]}n " if _sounds_open(hit[2]) else f"{hit[1]} ", text)
-    return text.replace("s's ", "s' ")
+    return re.sub(r"(?<!\.)\.\.(?!\.)", ".", text.replace("s's ", "s' "))
 
 
 def _sounds_open(word: str) -> bool:
@@ -81,6 +81,13 @@ def _sounds_open(word: str) -> bool:
 def capital(text: str) -> str:
     """Return a text with a capital at its beginning."""
     return text[0].upper() + text[1:]
+
+
+def titled(text: str) -> str:
+    """Return a headline with capitals at all but its small words."""
+    return re.sub(
+        r"(?<!['\w])(?!(?:and|for|the|per|pct|mln)\b)[a-z]{3,}", lambda hit: hit[0].capitalize(), text
+    )
 
 
 def check_sizes(train_rows: int, test_rows: int) -> None:

@@ -12,7 +12,7 @@ from itertools import cycle
 from typing import NamedTuple
 
 from finlora.builders import sentiment
-from finlora.builders.material import Row, capital, check_sizes, distinct, lines, mended, slots
+from finlora.builders.material import Row, capital, check_sizes, distinct, lines, mended, slots, titled
 from finlora.builders.news_figures import Figures
 from finlora.builders.sentiment_news_slots import Verb, names, values
 
@@ -110,7 +110,7 @@ def _written(rng: random.Random, register: str, text: str) -> str:
     if register == "posts":
         return text
     if register == "headlines" and rng.random() < _TITLED:
-        text = re.sub(r"(?<!')\b[a-z]{4,}\b", lambda hit: hit[0].capitalize(), text)
+        text = titled(text)
     if register in ("reports", "notes") and rng.random() < _SPACED:
         text = re.sub(r"([,;:](?= )|\.$)", r" \1", text).replace("'s ", " 's ").replace("s' ", "s ' ")
         text = re.sub(r"(?<=\d)%", " %", text)
