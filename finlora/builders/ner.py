@@ -7,7 +7,7 @@ decide. Training and test rows share no sentence template, instruction, company,
 
 import random
 import re
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 from finlora.builders.material import Row, capital, check_sizes, distinct, lines, mended, slots, words
@@ -111,10 +111,14 @@ def _plain(rng: random.Random) -> dict[str, str]:
     }
 
 
+@cache
+def _templates(split: str, target: str) -> list[str]:
+    """Return the sentences that hold a name of one type."""
+    return [line for line in lines("ner", split, "sentence") if target in map(_type, slots(line))]
+
+
 def _draw(rng: random.Random, split: str, target: str) -> Item:
-    template = rng.choice(
-        [line for line in lines("ner", split, "sentence") if target in {_type(slot) for slot in slots(line)}]
-    )
+    template = rng.choice(_templates(split, target))
     named = {slot: _NAMED[slot.rstrip("2")](rng, split) for slot in sorted(slots(template)) if _type(slot)}
     sentence = capital(mended(template.format_map({**_plain(rng), **named})))
     span = rng.choice([name for slot, name in named.items() if _type(slot) == target])
