@@ -21,7 +21,7 @@ from finlora.builders.material import (
     words,
 )
 from finlora.builders.news_figures import Figures
-from finlora.builders.sentiment_news_slots import Verb, names, values
+from finlora.builders.news_slots import Verb, names, values
 
 # Every question, by the property it asks about.
 QUESTIONS = {

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from finlora.builders import sentiment
 from finlora.builders.material import Row, capital, check_sizes, distinct, lines, mended, slots, titled
 from finlora.builders.news_figures import Figures
-from finlora.builders.sentiment_news_slots import Verb, names, values
+from finlora.builders.news_slots import Verb, names, values
 
 # Shares of the rows in per cent. The wire is the material of `sentiment`, which trains only: its test rows
 # name the places of its training rows.

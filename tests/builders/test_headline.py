@@ -28,8 +28,8 @@ PRICED = ("past_up", "past_down", "past_flat", "past_level", "next_up", "next_do
 COMING = re.compile(
     r"\b(?:may|will|could|should|seen|forecasts?|expects?|expected|outlook|likely|unlikely|set (?:for|to)"
     r"|poised|predicts?|on course|within reach|plans?|threaten|next (?:year|week)|intends?|considers"
-    r"|going to)\b|\bto (?:shut|reopen|vote|ban|rise|fall|grow|reach|buy|start|hold|launch|decide|host|gain|lose|stay"
-    r"|remain|meet)\b"
+    r"|going to)\b|\bto (?:shut|reopen|vote|ban|rise|fall|grow|reach|buy|start|hold|launch|decide|host"
+    r"|gain|lose|stay|remain|meet)\b"
 )
 UP = re.compile(
     r"\b(?:rise|rising|rose|climb|gain|jump|higher|up|high|rebound|recover|soar|add\}|costlier|advance|surge"

@@ -7,8 +7,8 @@ import pytest
 
 from finlora.builders import sentiment
 from finlora.builders.material import MAX_ROWS, words
+from finlora.builders.news_slots import cashtag
 from finlora.builders.sentiment_news import REGISTERS, build, items
-from finlora.builders.sentiment_news_slots import cashtag
 from finlora.builders.sentiment_slots import CITIES, COUNTRIES, PEOPLE, REGIONS
 from finlora.errors import UsageError
 from tests.builders.texts import (

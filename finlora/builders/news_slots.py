@@ -1,4 +1,4 @@
-"""Slot values of the sentiment news: companies with their business, people, places, figures and dates."""
+"""Slot values of invented news: companies with their business, people, places, figures and dates."""
 
 import random
 
@@ -36,31 +36,14 @@ def cashtag(stem: str) -> str:
     return "$" + stem.replace(" ", "")[:5].upper()
 
 
-def values(rng: random.Random, split: str, figures: Figures) -> dict[str, object]:
-    """Return a value for every slot of a clause or a frame."""
-    stem, stem2 = rng.sample(words("names", split, "stem"), 2)
-    sector, sector2 = rng.sample(lines("names", split, "sector"), 2)
-    noun, site, unit, _, products = sector.split(" | ")
+def _people_and_places(rng: random.Random, split: str) -> dict[str, object]:
     firsts = rng.sample(words("names", split, "first"), 2)
     surnames = rng.sample(words("names", split, "surname"), 2)
     city, city2 = rng.sample(words("names", split, "city"), 2)
     country, country2 = rng.sample(words("names", split, "country"), 2)
-    count_hi, _ = figures.pair("count")
-    high, low = figures.pair("money")
-    share_high, share_low = figures.pair("share")
-    number = rng.randint(4, 9)
     return {
-        "co": company(rng, stem, sector),
-        "co2": company(rng, stem2, sector2),
-        "tag": cashtag(stem),
-        "tag2": cashtag(stem2),
-        "sector": noun,
-        "site": site,
-        "unit": unit,
-        "product": rng.choice(products.split(", ")),
         "person": f"{firsts[0]} {surnames[0]}",
         "person2": f"{firsts[1]} {surnames[1]}",
-        "broker": rng.choice(words("names", split, "broker")),
         "handle": f"{rng.choice(words('names', split, 'handle'))}{rng.randint(1, 99)}",
         "city": city,
         "city2": city2,
@@ -68,18 +51,57 @@ def values(rng: random.Random, split: str, figures: Figures) -> dict[str, object
         "country": country,
         "country2": country2,
         "region": rng.choice(words("names", split, "region")),
+    }
+
+
+def _companies(rng: random.Random, split: str) -> dict[str, object]:
+    stem, stem2 = rng.sample(words("names", split, "stem"), 2)
+    sector, sector2 = rng.sample(lines("names", split, "sector"), 2)
+    noun, site, unit, _, products = sector.split(" | ")
+    return {
+        "co": company(rng, stem, sector),
+        "co2": company(rng, stem2, sector2),
+        "tag": cashtag(stem),
+        "tag2": cashtag(stem2),
+        "broker": rng.choice(words("names", split, "broker")),
+        "sector": noun,
+        "site": site,
+        "unit": unit,
+        "product": rng.choice(products.split(", ")),
+    }
+
+
+def _numbers(rng: random.Random, figures: Figures) -> dict[str, object]:
+    high, low = figures.pair("money")
+    share_high, share_low = figures.pair("share")
+    return {
         "m1": figures.money(),
         "m2": figures.money(),
         "hi": high,
         "lo": low,
         "share_hi": share_high,
         "share_lo": share_low,
-        "count_hi": count_hi,
+        "count_hi": figures.pair("count")[0],
         "pct": figures.percent(),
         "jobs": f"{rng.choice((rng.randint(30, 400), 10 * rng.randint(40, 290))):,}",
         "n": small(rng),
-        "nth": f"{number}th",
+        "nth": f"{rng.randint(4, 9)}th",
         "code": f"{rng.getrandbits(24):06x}",
+    }
+
+
+def values(rng: random.Random, split: str, figures: Figures) -> dict[str, object]:
+    """Return a value for every slot of a clause or a frame.
+
+    Args:
+        rng: the random numbers.
+        split: train or test, whose names are to be used.
+        figures: how the text writes its amounts.
+    """
+    return {
+        **_companies(rng, split),
+        **_people_and_places(rng, split),
+        **_numbers(rng, figures),
         **times(rng),
     }
 
