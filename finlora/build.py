@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from finlora import __version__, cards, data, files
-from finlora.builders import formula, sentiment, xbrl_extract
+from finlora.builders import formula, headline, ner, sentiment, sentiment_news, xbrl_extract
 from finlora.converters import Dropped
 from finlora.errors import UsageError, did_you_mean
 
@@ -61,6 +61,9 @@ BUILDERS: Mapping[str, Builder] = {
     "formula": Builder(
         formula.build, 800, 200, "formula_built", f"{_NAMES}, and of a kind no set of numbers"
     ),
+    "sentiment": Builder(sentiment_news.build, 6000, 1200, "sentiment_built", _NAMES),
+    "headline": Builder(headline.build, 9000, 1800, "headline_built", _NAMES),
+    "ner": Builder(ner.build, 3000, 600, "ner_built", _NAMES),
     "xbrl_extract": Builder(
         xbrl_extract.build,
         None,

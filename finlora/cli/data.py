@@ -150,7 +150,10 @@ def build(
     config: Path | None,
     as_json: bool,
 ) -> None:
-    """Make the dataset NAME (sentiment_sample, formula, xbrl_extract): rows no licence stands in the way of.
+    """Make the dataset NAME: rows no licence stands in the way of.
+
+    NAME is sentiment, headline, ner, formula, xbrl_extract (from filings you have, or from invented ones),
+    or sentiment_sample, the fixed rows of the demo.
 
     Equal sizes and seeds give equal files, on any machine; training and test rows share no template.
     Files that hold other rows are replaced with --overwrite alone.
