@@ -1,7 +1,7 @@
 """The faults of a JSON object in words: what stands there, what is allowed, where."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -24,6 +24,8 @@ def faults(model: type[BaseModel], entry: Mapping[str, Any]) -> list[tuple[Place
         found: dict[Place, str] = {}
         for fault in error.errors():
             spot = _walk(model, entry, fault["loc"])
+            if fault["type"] == "union_tag_invalid":
+                spot = replace(spot, path=(*spot.path, "kind"), value=fault["ctx"]["tag"])
             found.setdefault(spot.path, _words(spot, fault))
         return list(found.items())
     return []

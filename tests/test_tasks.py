@@ -286,7 +286,9 @@ BAD = {
         changed(source__repo=...), "the key 'repo' of source is missing (text: owner/name)", '"source"'
     ),
     "missing kind": Bad(changed(source__kind=...), "the key 'kind' of source is missing", '"source"'),
-    "unknown kind": Bad(changed(source__kind="git"), 'source is {"kind": "git", "repo"', '"source"'),
+    "unknown kind": Bad(
+        changed(source__kind="git"), 'source.kind is "git"; allowed: an object with kind: hub', '"kind"'
+    ),
     "no object for a source": Bad(
         changed(source="hub"), 'source is "hub"; allowed: an object with kind', '"source"'
     ),
