@@ -75,9 +75,9 @@ def test_the_check_sees_a_heavy_import(project):
 
 def test_help_of_every_command_loads_next_to_nothing(project):
     argvs = [[*words, "--help"] for words in leaves()]
-    assert len(argvs) == 18
+    assert len(argvs) == 19
     codes, loaded = loaded_by(argvs, project.root)
-    assert codes == [0] * 18
+    assert codes == [0] * 19
     # Not even what reads a config or draws a table.
     assert {words: modules for words, modules in loaded.items() if modules} == {}
 
@@ -124,6 +124,7 @@ def test_light_commands_load_nothing_heavy(project):
         ["rehearse", "first_rum"],
         ["infer", "--adapter", "nobody", "--prompt", "x"],
         ["eval", "--adapter", "nobody", "--data", "data/train/rows.jsonl"],
+        ["data", "fetch", "nobody"],
         ["nobody"],
     ],
 )
