@@ -22,30 +22,35 @@ def mix(
     """Put the rows of several tasks together.
 
     As published, each part's rows are repeated and follow in the parts' order; a balanced mix takes as many
-    of each part, drawn at random, as the smallest has then, and is shuffled. Mended, each row stands once,
-    and the rows are always shuffled.
+    of each part, drawn at random, as the smallest has then, and is shuffled. Mended, each row of each part
+    stands once, and the rows are shuffled: balanced without repeats, the smallest part would take nearly
+    all rows away.
 
     Args:
         parts: task to rows.
         repeats: task to how often the published mix repeats its rows.
-        balanced: the same number of rows of each part.
+        balanced: the same number of rows of each part, as published.
         as_published: with the repeats.
         seed: decides what is drawn, and the order.
     """
     chance = random.Random(_SEED if seed is None else seed)
     if as_published:
-        taken = [list(rows) * repeats[task] for task, rows in parts.items()]
-    else:
-        taken = []
-        met: list[Mapping[str, Any]] = []
-        for rows in parts.values():
-            new = [rows[i] for i in without_duplicates(rows, apart_from=met)]
-            taken.append(new)
-            met += new
+        return _published(parts, repeats, balanced, chance)
+    mixed: list[Mapping[str, Any]] = []
+    for rows in parts.values():
+        mixed += [rows[i] for i in without_duplicates(rows, apart_from=mixed)]
+    chance.shuffle(mixed)
+    return mixed
+
+
+def _published(
+    parts: Mapping[str, _Rows], repeats: Mapping[str, int], balanced: bool, chance: random.Random
+) -> list[Mapping[str, Any]]:
+    taken = [list(rows) * repeats[task] for task, rows in parts.items()]
     if balanced:
         least = min(map(len, taken))
         taken = [chance.sample(rows, least) for rows in taken]
     mixed = [row for rows in taken for row in rows]
-    if balanced or not as_published:
+    if balanced:
         chance.shuffle(mixed)
     return mixed

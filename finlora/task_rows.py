@@ -191,8 +191,7 @@ def _mixed(folder: Path, task: Task, source: Mix, tasks: Mapping[str, Task], as_
     rows = mixing.mix(
         parts,
         source.parts,
-        # The published sets of several tasks are called so, and no other mix is balanced.
-        balanced=task.id.endswith("_multi"),
+        balanced=source.balanced,
         as_published=as_published,
         seed=task.split.seed,
     )

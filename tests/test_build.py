@@ -147,7 +147,10 @@ def test_a_folder_in_the_place_of_the_second_file(tmp_path):
 
 @pytest.mark.parametrize(
     ("root", "message"),
-    [("/proc", "can't be written: /proc: No such file or directory"), ("/dev/null", "/dev/null is no folder")],
+    [
+        ("/proc", "can't be written: /proc: No such file or directory"),
+        ("/dev/null", "/dev/null is no folder"),
+    ],
 )
 def test_a_place_where_nothing_can_be_written(root, message):
     with pytest.raises(FinLoRAError, match=message):

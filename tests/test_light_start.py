@@ -133,6 +133,7 @@ def test_light_commands_load_nothing_heavy(project):
         ["infer", "--adapter", "nobody", "--prompt", "x"],
         ["eval", "--adapter", "nobody", "--data", "data/train/rows.jsonl"],
         ["data", "preview", "first_rum"],
+        ["data", "fetch", "nobody"],
         ["nobody"],
     ],
 )

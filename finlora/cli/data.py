@@ -69,7 +69,7 @@ def show(task: str, config: Path | None, as_json: bool) -> None:
 
 
 @data_.command()
-@click.argument("tasks", nargs=-1, required=True, metavar="TASK...|all")
+@click.argument("tasks", nargs=-1, required=True, metavar="TASK...")
 @click.option(
     "--as-published", is_flag=True, help="The benchmark's own rows, faults included, under another file name."
 )
@@ -97,7 +97,7 @@ def fetch(
     offline: bool,
     as_json: bool,
 ) -> None:
-    """Fetch the rows of tasks from their sources, mended, each file with a card that says what it is.
+    """Fetch the rows of TASKs, or of `all`, from their sources, mended, each file with a card.
 
     \b
     Example:
