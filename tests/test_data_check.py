@@ -329,6 +329,10 @@ BAD = {
         "half-character",
     ),
     "blank_texts": (lambda path: path.write_bytes(b'{"context": "\\u00a0", "target": "\\u2003"}'), "empty"),
+    "ten_thousand_columns": (
+        lambda path: path.write_text(json.dumps({f"column {i}": "a" for i in range(10_000)})),
+        "column",
+    ),
     "same_key_twice": (
         lambda path: path.write_bytes(b'{"context": "a", "target": "b", "target": "c"}'),
         "column-twice",
@@ -337,7 +341,7 @@ BAD = {
 
 
 def test_so_many_bad_files():
-    assert len(BAD) == 40
+    assert len(BAD) == 41
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -369,6 +373,27 @@ def test_a_bad_file_to_compare_with_is_no_traceback_either(run, tmp_path, name):
     # Three of them hold a sound row, whose label training does not have.
     sound_row = name in ("escaped_nul", "same_key_twice", "cut_off")
     assert ("unseen-label" if sound_row else BAD[name][1]) in found(done)
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        ": nan" + " " * 1_000_000 + "x",
+        "a" * 1_000_000 + " @ x",
+        "a." * 500_000 + "@",
+        "+1" + " (" * 500_000 + "1",
+        "1 " * 500_000,
+        "DE89" + " ABCD" * 200_000,
+        "x:" * 500_000,
+        "+ñ" * 500_000,
+        "é" * 1_000_000,
+    ],
+    ids=range(9),
+)
+def test_a_long_text_takes_no_quadratic_time(tmp_path, context):
+    # No clock: a pattern that goes back over a million signs would take hours.
+    path = write(tmp_path / "mine.jsonl", [{"context": context, "target": "a"}])
+    assert data_check.check(None, Asked(str(path))).files[0].rows == 1
 
 
 def test_a_name_that_is_no_text(run, tmp_path):

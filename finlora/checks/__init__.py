@@ -13,6 +13,7 @@ from finlora.data import Row
 
 Severity = Literal["error", "warning", "note"]
 _LINES_SHOWN = 10
+_LONGEST_MESSAGE = 400
 _SINGULAR = {"have": "has", "are": "is", "do": "does"}
 # What a terminal would obey or could not print: control and formatting characters, half characters.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
@@ -99,7 +100,7 @@ def finding(
         printable(file),
         shown,
         len(ordered),
-        printable(message),
+        _shortened(printable(message)),
         printable(advice),
         printable(other) if other else None,
         tuple(partners[line] for line in shown if line in partners),
@@ -110,6 +111,11 @@ def finding(
 def printable(text: str) -> str:
     """Return a text without characters that a terminal would obey or could not print."""
     return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _shortened(text: str) -> str:
+    """Return a message that names no more of a thousand columns than people read."""
+    return text if len(text) <= _LONGEST_MESSAGE else f"{text[: _LONGEST_MESSAGE - 3]}..."
 
 
 def rows_of(count: int, verb: str = "") -> str:

@@ -28,7 +28,7 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _NAN_TARGET = re.compile(r"(?:nan|none|null|nat|<na>|#n/a|undefined)\.?", re.IGNORECASE)
 # A field of the prompt that was filled with a missing value: "term: nan. Answer:", "Input: null".
 _NAN_CONTEXT = re.compile(
-    r"[:=][ \t\"']*(?:nan|null|nat|<na>|#n/a|undefined)[\"']?[ \t]*[.,;]?[ \t]*(?:$|\n|(?=\w+:))",
+    r"[:=][ \t\"']*+(?:nan|null|nat|<na>|#n/a|undefined)[\"']?[ \t]*+[.,;]?[ \t]*+(?:$|\n|(?=\w+:))",
     re.IGNORECASE,
 )
 
