@@ -73,6 +73,21 @@ def test_mended_rows_to_the_letter():
 
 
 @pytest.mark.parametrize(
+    ("answer", "target"),
+    [
+        (0.125, "0.13"),
+        (-0.125, "-0.13"),
+        (-0.001, "0.00"),
+        (0, "0.00"),
+        ("1e9", "1000000000.00"),
+        (2.675, "2.68"),
+    ],
+)
+def test_answers_are_rounded_by_their_decimals(answer, target):
+    assert convert(sheet(Answer_1=answer), False).rows["train"][0]["target"] == target
+
+
+@pytest.mark.parametrize(
     ("cell", "asked"),
     [
         ("1. 2.5% of 40?", "2.5% of 40?"),
@@ -92,6 +107,7 @@ def test_only_a_number_of_a_question_is_cut(cell, asked):
         ({"Answer_5": "  "}, "no question or no answer"),
         ({"Answer_5": "about 7"}, "the answer is no number"),
         ({"Answer_5": float("nan")}, "the answer is no number"),
+        ({"Answer_5": "1e300"}, "the answer is no number"),
         ({"Question_5": "5. nan"}, "question: 'nan' instead of a text"),
         ({"Question_5": sheet()["Question 4"], "Answer_5": 4.0}, "repeats an earlier row"),
         ({"Question_17": sheet()["Question 4"], "Answer_17": 4.0}, "is in the test rows too"),
