@@ -43,8 +43,9 @@ HUB = [
     hub("Who pays?", "Nobody", "ROWE_2021_10Q", page(3, "No one pays")),
     hub("What page?", "None", "ROWE_2021_10Q"),
     hub("Blank?", "Yes", "ROWE_2021_10Q", page(1, " \n")),
+    hub(" ", "Yes", "ROWE_2021_10Q", page(1, "Text")),
     hub("Lost?", "A \ufffd", "ELM_2020_8K", page(1, "Text")),
-    hub("Why?", "Costs of £3m", "ELM_2020_8K", page(1, "Costs were Â£3m")),
+    hub("Why?", "Costs of £3m", "ELM_2020_8K", page(1, "Costs\x0c were \x07Â£3m \ufffd")),
     hub("how many?", "12 ", "ACME_2022_10K", page(9, None, "Twelve, it says")),
 ]
 
@@ -81,14 +82,14 @@ def test_rows_of_the_hub_to_the_letter():
     rows = {row["target"]: row for side in done.rows.values() for row in side}
     assert rows["Boats."] == {
         "context": "Answer briefly. Question: What was sold?\nDocument Pages Context:\n"
-        "Page 7:\nSales of boats\n\nPage 9:\nMore boats\n\nAnswer:",
+        "Page 8:\nSales of boats\n\nPage 10:\nMore boats\n\nAnswer:",
         "target": "Boats.",
         "document": "ACME_2022_10K",
     }
     assert rows["12"]["context"] == (
-        "Answer briefly. Question: How many?\nDocument Pages Context:\nPage 9:\nTwelve, it says\n\nAnswer:"
+        "Answer briefly. Question: How many?\nDocument Pages Context:\nPage 10:\nTwelve, it says\n\nAnswer:"
     )
-    assert rows["Costs of £3m"]["context"].endswith("Costs were £3m\n\nAnswer:")
+    assert rows["Costs of £3m"]["context"].endswith("Costs were £3m \ufffd\n\nAnswer:")
     assert len(rows) == 4
 
 
@@ -97,11 +98,13 @@ def test_what_is_left_out_and_changed_is_listed():
     assert reasons(done) == [
         (4, "no page that holds the answer"),
         (5, "no page that holds the answer"),
-        (6, "a replacement character (U+FFFD) where a letter was lost"),
-        (8, "repeats an earlier row"),
+        (6, "question: empty"),
+        (7, "answer: a replacement character (U+FFFD) where a letter was lost"),
+        (9, "repeats an earlier row"),
     ]
     assert done.mended == {
         "broken encoding repaired": 1,
+        "control characters taken out": 1,
         "its report has further questions; all are on one side": 3,
     }
 
@@ -149,6 +152,7 @@ def test_published_rows_are_not_to_be_had_from_the_hub():
         ({"evidence": ["a line"]}, "'evidence' is a list of objects with evidence_text_full_page or"),
         ({"evidence": [{"evidence_page_num": 3}]}, "'evidence' is a list of objects with"),
         ({"evidence": [page(3, 5)]}, "'evidence' is a list of objects with"),
+        ({"evidence": [page("3", "Text")]}, "'evidence' is a list of objects with"),
     ],
 )
 def test_records_of_another_form_are_refused(change, fault):
