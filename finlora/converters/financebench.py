@@ -6,6 +6,7 @@ means these rows, which nothing else holds. Mended, from either source, all ques
 one side.
 """
 
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,6 +20,7 @@ from finlora.tasks import Task
 _HUB = {"question": TEXT, "answer": TEXT, "doc_name": TEXT, "evidence": LIST}
 _PUBLISHED = {"context": TEXT, "target": TEXT, "url": TEXT, "pages": LIST}
 _PAGE, _NUMBER, _EXCERPT = "evidence_text_full_page", "evidence_page_num", "evidence_text"
+_CONTROL = "control characters taken out"
 _NO_PAGE = "no page that holds the answer"
 _ONE_SIDE = "its report has further questions; all are on one side"
 
@@ -41,13 +43,15 @@ def convert(task: Task, records: Mapping[str, Sequence[Record]], as_published: b
     pairs: Pairs = []
     for record in found:
         row = _from_published(record) if ready else _from_hub(task, record)
-        why = row if isinstance(row, str) else broken(row["context"]) or broken(row["target"])
-        if isinstance(row, str) or why:
-            dropped.append(drop(record, str(why)))
+        if isinstance(row, str):
+            dropped.append(drop(record, row))
             continue
-        cleaned = {column: clean_text(text) for column, text in row.items()}
-        mended.update({change for _, changes in cleaned.values() for change in changes})
-        pairs.append((record, {column: text for column, (text, _) in cleaned.items()}))
+        changes = {change for column in ("context", "target") for change in _clean(row, column)}
+        if why := broken(row["target"]):
+            dropped.append(drop(record, f"answer: {why}"))
+            continue
+        mended.update(sorted(changes))
+        pairs.append((record, row))
     train, test = keep_groups_apart([row for _, row in pairs], "document", share, seed)
     sizes = Counter(row["document"] for _, row in pairs)
     mended[_ONE_SIDE] += sum(sizes[row["document"]] > 1 for _, row in pairs)
@@ -71,29 +75,41 @@ def _as_published(task: Task, records: Mapping[str, Sequence[Record]], ready: bo
 
 def _evidence_fault(record: Record) -> str | None:
     for item in record.values["evidence"]:
-        if not isinstance(item, dict) or not isinstance(item.get(_PAGE) or item.get(_EXCERPT), str):
+        if (
+            not isinstance(item, dict)
+            or not isinstance(item.get(_PAGE) or item.get(_EXCERPT), str)
+            or type(item.get(_NUMBER)) is not int
+        ):
             return f"'evidence' is a list of objects with {_PAGE} or {_EXCERPT}, and {_NUMBER}"
     return None
 
 
 def _from_hub(task: Task, record: Record) -> Row | str:
     """Return the row of a record of the hub, or why it has none."""
-    pages: dict[Any, str] = {}
+    if why := broken(record.values["question"]):
+        return f"question: {why}"
+    pages: dict[tuple[Any, int], str] = {}
     for item in record.values["evidence"]:
-        text = (item.get(_PAGE) or item[_EXCERPT]).strip()
-        if text:
-            pages.setdefault(item.get(_NUMBER), text)
+        # The source counts a report's pages from 0, readers and the published rows from 1.
+        place = (item.get("doc_name"), item[_NUMBER] + 1)
+        if text := (item.get(_PAGE) or item[_EXCERPT]).strip():
+            pages.setdefault(place, text)
     if not pages:
         return _NO_PAGE
-    shown = "\n".join(f"Page {number}:\n{text}\n" for number, text in pages.items())
+    shown = "\n".join(f"Page {number}:\n{text}\n" for (_, number), text in pages.items())
     context = fill(task, question=record.values["question"].strip(), pages=shown)
-    return {
-        "context": context,
-        "target": record.values["answer"].strip(),
-        "document": record.values["doc_name"],
-    }
+    target = record.values["answer"].strip()
+    return {"context": context, "target": target, "document": record.values["doc_name"]}
 
 
 def _from_published(record: Record) -> Row:
     values = record.values
     return {"context": values["context"], "target": values["target"], "document": values["url"]}
+
+
+def _clean(row: Row, column: str) -> set[str]:
+    """Mend a text in its row and return what was changed."""
+    text, changes = clean_text(row[column])
+    # Pages of a PDF hold form feeds and worse; a question is not lost for them.
+    row[column] = "".join(sign for sign in text if sign in "\n\t" or unicodedata.category(sign) != "Cc")
+    return {*changes, *([_CONTROL] if row[column] != text else [])}

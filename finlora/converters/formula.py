@@ -30,6 +30,8 @@ _COLUMNS = {_NAME: TEXT, _FORMULA: CELL, _MEANING: CELL} | {
 }
 # A question begins with its number; the published rows cut three characters, which leaves a space from 10 on.
 _PUBLISHED_CUT = 3
+# 28 digits are exact in Python's decimals.
+_TOO_LARGE = Decimal(10) ** 20
 _NUMBER = re.compile(r"\s*\d{1,2}\.(?!\d)\s*")
 _MISSING = "no question or no answer"
 _FORM = "an answer with two decimals, as the prompt asks"
@@ -79,11 +81,8 @@ def _mended(task: Task, record: Record, raw: str, answer: Any, mended: Counter[s
     question, changes = clean_text(_NUMBER.sub("", raw, count=1).strip())
     if why := broken(question):
         return f"question: {why}"
-    try:
-        value = Decimal(str(answer).strip())
-    except InvalidOperation:
-        return "the answer is no number"
-    if not value.is_finite():
+    value = _number(answer)
+    if value is None:
         return "the answer is no number"
     known = _corrections().get((record.values[_NAME].strip(), digest(question)))
     # An answer that its source has mended since then stays.
@@ -96,8 +95,18 @@ def _mended(task: Task, record: Record, raw: str, answer: Any, mended: Counter[s
         mended[_FORM] += 1
     mended[_SPACE] += raw[_PUBLISHED_CUT:] != raw[_PUBLISHED_CUT:].lstrip()
     mended.update(changes)
-    target = f"{value.quantize(Decimal('0.01'), ROUND_HALF_UP):f}"
-    return _row(task, record, question, target)
+    # Adding 0 takes the sign off -0.00.
+    target = value.quantize(Decimal("0.01"), ROUND_HALF_UP) + 0
+    return _row(task, record, question, str(target))
+
+
+def _number(answer: Any) -> Decimal | None:
+    """Return a cell's number, unless it is none or too large for two decimals."""
+    try:
+        value = Decimal(str(answer).strip())
+    except InvalidOperation:
+        return None
+    return value if value.is_finite() and abs(value) < _TOO_LARGE else None
 
 
 def _row(task: Task, record: Record, question: str, target: str) -> Row:

@@ -35,7 +35,7 @@ def clusters(texts: Sequence[frozenset[str]], share: float) -> list[int]:
     holders: dict[str, list[int]] = {}
     for number, text in enumerate(texts):
         rarest = sorted(text, key=lambda word: (often[word], word))
-        # The epsilon keeps 0.9 * 10 from being 9.000000000000002.
+        # The epsilon keeps 0.56 * 25 from being 14.000000000000002.
         rarest = rarest[: len(rarest) - math.ceil(share * len(rarest) - 1e-9) + 1]
         for other in {other for word in rarest for other in holders.get(word, ())}:
             if _near(text, texts[other], share):

@@ -73,7 +73,7 @@ def _items(task: Task, found: Sequence[Record], dropped: list[Dropped], mended: 
         if why := why or (None if label in task.labels else _STRANGE) or (None if span else _NO_SPAN):
             dropped.append(drop(record, why))
             continue
-        mended.update({*changes, *changed})
+        mended.update(sorted({*changes, *changed}))
         items.setdefault((span, " ".join(sentence.split())), []).append((record, wording, label))
     return items
 

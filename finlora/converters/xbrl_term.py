@@ -79,7 +79,7 @@ def _clean(
             dropped.append(drop(record, why))
             continue
         meanings[_same(term)] = _same(meaning)
-        mended.update(changes)
+        mended.update(sorted(changes))
         pairs.append((record, _row(task, term, meaning)))
     return pairs
 

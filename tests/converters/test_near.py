@@ -42,6 +42,12 @@ def test_nine_of_ten_words_are_nine_tenths():
     assert clusters([one, frozenset("abcdefgh")], 0.9) == [0, 1]
 
 
+def test_a_share_that_no_float_holds_misses_nothing():
+    # 0.56 * 25 is 14.000000000000002; the eleven words of one text alone are its rarest.
+    words = [f"word{n}" for n in range(25)]
+    assert clusters([frozenset(words), frozenset(words[11:])], 0.56) == [0, 0]
+
+
 def test_a_chain_is_one_group():
     chain = [frozenset("abcdefghi") - {"abc"[i]} | {"xyz"[i]} for i in range(3)]
     assert clusters([chain[0], frozenset("q"), chain[1], chain[2]], 0.6) == [0, 1, 0, 0]

@@ -56,7 +56,8 @@ def test_published_rows_to_the_letter():
     assert rows[start + "Ballast. Answer:"] == "nan"
     assert [row["target"] for row in done.rows["train"] + done.rows["test"]].count("nan") == 2
     assert sum(len(found) for found in done.rows.values()) == 20
-    assert done.dropped == () and done.mended == {}
+    assert done.dropped == ()
+    assert done.mended == {}
 
 
 def test_mended_rows_have_whole_cells_and_each_term_once():
@@ -80,7 +81,8 @@ def test_near_definitions_stay_on_one_side(seed):
     task = make_task("xbrl_term", PROMPT, split={"rule": "a half", "seed": seed, "test_share": 0.5})
     done = xbrl_term.convert(task, {"all": make_records(ROWS)}, False)
     sides = [side for side, rows in done.rows.items() for row in rows if "Sea lease" in row["context"]]
-    assert len(sides) == 3 and len(set(sides)) == 1
+    assert len(sides) == 3
+    assert len(set(sides)) == 1
     assert done.mended == {"its definition is nearly another's; both are on one side": 3}
 
 
