@@ -15,8 +15,8 @@ from typing import Any, Literal
 from finlora.files import hold, sha256, sweep, write_atomic, write_json
 
 SCHEMA = 1
-_BEGIN = "<!-- finlora data fetch: begin -->"
-_END = "<!-- finlora data fetch: end -->"
+_BEGIN = "<!-- finlora data: begin -->"
+_END = "<!-- finlora data: end -->"
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def index(data: Path) -> Path:
             _line(data, path) for path in sorted(data.rglob("*.card.json")) if not path.name.startswith(".")
         ]
         head = [
-            "| file | rows | task | source | licence | fetched |",
+            "| file | rows | task | source | licence | date |",
             "| --- | --- | --- | --- | --- | --- |",
         ]
         block = "\n".join([_BEGIN, "", *head, *filter(None, lines), "", _END])
