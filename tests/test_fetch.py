@@ -523,7 +523,7 @@ def test_the_list_of_files_keeps_what_people_wrote(project: Project, server: Hub
     readme = project.root / "data" / "README.md"
     readme.write_text("# Our data\n\nMine.\n")
     run("data", "fetch", "mood")
-    assert readme.read_text().startswith("# Our data\n\nMine.\n\n<!-- finlora data fetch: begin -->\n")
+    assert readme.read_text().startswith("# Our data\n\nMine.\n\n<!-- finlora data: begin -->\n")
     readme.write_text(readme.read_text() + "Below.\n")
     run("data", "fetch", "mood", "--as-published")
     text = readme.read_text()

@@ -10,7 +10,7 @@ from finlora.cli.shared import FILE, config_around, print_json, with_config, wit
 
 
 @click.command()
-@click.argument("what", metavar="FILE|RUN|all")
+@click.argument("what")
 @click.option("--run", metavar="NAME", help="For a FILE: the run whose tokenizer and sequence_len count.")
 @click.option("--task", metavar="TASK", help="For a FILE: the task it belongs to, else by its name.")
 @click.option("--against", type=FILE, multiple=True, help="For a training FILE: a test file to compare with.")
@@ -24,7 +24,7 @@ def check(
     config: Path | None,
     as_json: bool,
 ) -> None:
-    """Check a dataset before a GPU is paid for: a file, the files of a run, or all of them.
+    """Check WHAT (a file, a run, or `all`) before a GPU is paid for.
 
     Faulty rows, wrong encoding, repeated and nearly repeated rows (inside a file, and between train and
     test), labels, lengths, answer marks, leaks of company and time, personal data. Exit code 1 on errors,
