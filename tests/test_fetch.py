@@ -527,6 +527,6 @@ def test_the_list_of_files_keeps_what_people_wrote(project: Project, server: Hub
     readme.write_text(readme.read_text() + "Below.\n")
     run("data", "fetch", "mood", "--as-published")
     text = readme.read_text()
-    assert text.endswith("<!-- finlora data fetch: end -->\nBelow.\n")
+    assert text.endswith("<!-- finlora data: end -->\nBelow.\n")
     assert text.count("begin -->") == 1
     assert text.count("mood (as published)") == 2

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from finlora import config, task_list, tasks
-from finlora.errors import ConfigError, UsageError
 from finlora.build import BUILDERS
+from finlora.errors import ConfigError, UsageError
 from finlora.task_checks import columns
 from tests.conftest import RUN
 
