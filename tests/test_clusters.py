@@ -260,7 +260,7 @@ with open(f"machine{os.environ['SLURM_NODEID']}", "w") as file: json.dump(sys.ar
 if os.path.exists("hang"):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     open(f"hang/{os.environ['SLURM_NODEID']}", "w").close()
-    os.write(1, b"started\n")
+    os.write(1, b"started\\n")
     while True: signal.pause()
 """
 
