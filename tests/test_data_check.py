@@ -272,6 +272,7 @@ def test_every_row_of_a_small_file_is_counted():
     lengths = lengths_of(rows, None, "no run is named", None)
     assert lengths.counted == 499
     assert lengths.totals == [42 + 10 * i for i in range(1, 500)]
+    assert lengths.by_bytes
     assert lengths.how == "estimated, a token for 3 bytes (no run is named)"
 
 
