@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from finlora import builtin
 from finlora.checks import (
     Finding,
     Rows,
@@ -159,15 +160,23 @@ def _lengths(rows: Rows, target: Target, file: ConfigFile | None) -> list[Findin
     """Count once for all runs that count alike; estimate where no run is known."""
     limit = target.task.max_new_tokens if target.task else None
     if not target.runs or file is None:
-        return lengths.check(rows, lengths_of(rows.rows, None, _NO_RUN, None), None, (), limit)
+        counted = lengths_of(rows.rows, *_stand_in(), None)
+        return lengths.check(rows, counted, None, (), limit, trained=not target.held_out)
     alike: dict[tuple[str, str | None, int], list[str]] = {}
     for name, run in target.runs.items():
         alike.setdefault((run.base_model, run.prompt_style, run.sequence_len), []).append(name)
     found: list[Finding] = []
     for (_, _, sequence_len), names in alike.items():
         counted = _counted(rows, target.runs[names[0]], file.path.resolve().parent)
-        found += lengths.check(rows, counted, None if target.held_out else sequence_len, names, limit)
+        found += lengths.check(rows, counted, sequence_len, names, limit, trained=not target.held_out)
     return found
+
+
+def _stand_in() -> tuple[Path | None, str]:
+    """Return the built-in model's tokenizer, if that is on this machine, for rows of no known run."""
+    folder = builtin.model_folder()
+    known = (folder / "tokenizer.json").is_file()
+    return (folder, f"{builtin.NAME}, as {_NO_RUN}") if known else (None, _NO_RUN)
 
 
 def _counted(rows: Rows, run: RunConfig, folder: Path) -> RowLengths:

@@ -41,7 +41,7 @@ class Asked:
 
     Args:
         what: a run, a file, or `all`.
-        run: for a file: the run whose tokenizer and sequence_len count.
+        run: for a file: the run whose tokenizer counts, and whose sequence_len for a training file.
         task: for a file: the task it belongs to.
         against: for a file: further files to compare it with.
     """
@@ -94,7 +94,7 @@ def _one(file: ConfigFile | None, registry: Mapping[str, tasks.Task], path: Path
     runs = {asked.run: file.pick(asked.run)} if asked.run and file else {}
     task = tasks.pick(registry, asked.task) if asked.task else _task_of(registry, path)
     tests, trains = _tests(path, task, registry), _trains(path)
-    return Target(path, task, runs, (*tests, *asked.against), tuple(trains))
+    return Target(path, task, runs, (*tests, *asked.against), tuple(trains), held_out="test" in path.stem)
 
 
 def _trained(

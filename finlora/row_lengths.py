@@ -29,12 +29,14 @@ class RowLengths:
         answers: tokens of each row's answer, its end token among them.
         counted: rows that were counted; the others are estimated from these and their bytes.
         how: what counted them, in words.
+        by_bytes: whether no tokenizer counted any of them.
     """
 
     questions: tuple[int, ...]
     answers: tuple[int, ...]
     counted: int
     how: str
+    by_bytes: bool = False
 
     @property
     def totals(self) -> list[int]:
@@ -103,16 +105,17 @@ def _lengths(
             raise BaseModelError(who or "no tokenizer is on this machine")
         light = LightTokenizer(tokenizer)
     except BaseModelError as error:
-        pairs, frame = [_by_bytes(row) for row in rows], _FRAME_TOKENS
+        by_bytes, pairs, frame = True, [_by_bytes(row) for row in rows], _FRAME_TOKENS
         how = f"estimated, a token for {_BYTES_PER_TOKEN:g} bytes ({error}){part}"
     else:
         prompt = prompts.prompt_for(light, style)
-        pairs = _counted(prompt, light, rows)
+        by_bytes, pairs = False, _counted(prompt, light, rows)
         frame = len(prompt.prompt_ids(light, [""])[0])
         how = f"tokens of {who}, prompt style {prompt.style}{part}"
-    known = dict(zip(picked, pairs, strict=True))
-    filled = _filled(known, even, sizes, frame)
-    return RowLengths(tuple(q for q, _ in filled), tuple(a for _, a in filled), len(picked), how)
+    filled = _filled(dict(zip(picked, pairs, strict=True)), even, sizes, frame)
+    return RowLengths(
+        tuple(q for q, _ in filled), tuple(a for _, a in filled), len(picked), how, by_bytes=by_bytes
+    )
 
 
 def _counted(

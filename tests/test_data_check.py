@@ -91,6 +91,60 @@ def test_faults_of_every_kind_at_once(run, tmp_path):
     assert "jane" not in done.out
 
 
+def test_few_questions_sold_as_many(tmp_path):
+    """The fault of a published set: 98 questions in 17 wordings, some of them twice, make 3,502 rows."""
+    wordings = [
+        "Please say what kind of entity {} is.",
+        "What is the entity type of {} here?",
+        "Which type has {} in this passage?",
+        "Identify {} by its type.",
+    ]
+    passages = [" ".join(SENTENCES[:5]), " ".join(SENTENCES[5:])]
+    rows = [
+        {"context": f"{passage} {wording.format(passage.split()[0])} Answer:", "target": LABELS[i % 3]}
+        for i, passage in enumerate(passages)
+        for wording in wordings
+    ]
+    path = write(tmp_path / "entities.jsonl", [*rows, *rows[:3]])
+    (file,) = data_check.check(None, Asked(str(path))).files
+    counts = {one.code: one.count for one in file.findings}
+    assert len(rows) == 8
+    assert (counts["repeated"], counts["near-repeated"]) == (3, 6)
+
+
+def test_definitions_that_are_nearly_copied_into_the_test(tmp_path):
+    """The fault of another: a term's definition stands in training under its sister's name."""
+    terms = [
+        f"{name}, {kind}"
+        for name in ["Alpha", "Beta", "Gamma", "Delta", "Epsilon", "Zeta"]
+        for kind in ("Gross", "Net")
+    ]
+    rows = [
+        {
+            "context": f"Explain this term: {term}. Answer:",
+            "target": f"Amount {kind} {sentence}, at period end.",
+        }
+        for term, sentence, kind in zip(
+            terms, SENTENCES * 2, ["before tax"] * 6 + ["after tax"] * 6, strict=False
+        )
+    ]
+    train = write(tmp_path / "terms_train.jsonl", rows)
+    write(
+        tmp_path / "terms_test.jsonl",
+        [
+            {"context": "Explain this term: Eta. Answer:", "target": rows[3]["target"] + " Excludes."},
+            {
+                "context": "Explain this term: Theta. Answer:",
+                "target": "A word that training never gave for it.",
+            },
+        ],
+    )
+    (file,) = data_check.check(None, Asked(str(train))).files
+    (near,) = [one for one in file.findings if one.code == "near-answer"]
+    assert (near.lines, near.against_lines) == ((1,), (4,))
+    assert near.figures == {"near": 1, "nearer": 1, "test_rows": 2}
+
+
 def test_findings_come_worst_first(tmp_path):
     rows = sound()
     path = write(tmp_path / "mine.jsonl", [*rows, rows[0], {"context": "x"}])
@@ -272,6 +326,7 @@ def test_every_row_of_a_small_file_is_counted():
     lengths = lengths_of(rows, None, "no run is named", None)
     assert lengths.counted == 499
     assert lengths.totals == [42 + 10 * i for i in range(1, 500)]
+    assert lengths.by_bytes
     assert lengths.how == "estimated, a token for 3 bytes (no run is named)"
 
 

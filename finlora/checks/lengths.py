@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from finlora.checks import Finding, Rows, finding, rows_of
+from finlora.checks import Finding, Rows, Severity, finding, rows_of
 from finlora.prepared_rows import MOST_DROPPED
 from finlora.row_lengths import RowLengths
 
@@ -19,7 +19,13 @@ def percentile(values: Sequence[int], percent: float) -> int:
 
 
 def check(
-    rows: Rows, lengths: RowLengths, sequence_len: int | None, runs: Sequence[str], answer_limit: int | None
+    rows: Rows,
+    lengths: RowLengths,
+    sequence_len: int | None,
+    runs: Sequence[str],
+    answer_limit: int | None,
+    *,
+    trained: bool = True,
 ) -> list[Finding]:
     """Return how long rows are, those that a run would drop, and answers over the task's limit.
 
@@ -29,6 +35,7 @@ def check(
         sequence_len: tokens of the longest row that the runs keep, or None without a run.
         runs: their names.
         answer_limit: tokens that an answer of the task may have, or None.
+        trained: whether they are trained on; of rows that are only asked none is dropped.
     """
     totals = lengths.totals
     marks = {str(percent): percentile(totals, percent) for percent in PERCENTILES} | {"max": max(totals)}
@@ -37,9 +44,9 @@ def check(
     figures = {"percentiles": marks, "sequence_len": sequence_len, "enough_for_99_percent": enough}
     shown = ", ".join(f"{value:,} ({name if name == 'max' else name + '%'})" for name, value in marks.items())
     words = f"tokens of a row: {shown}; {lengths.how}"
-    note = f"sequence_len {enough} would keep 99%" if sequence_len is None or enough != sequence_len else ""
+    note = f"sequence_len {enough} would keep 99%" if trained and enough != sequence_len else ""
     found = [finding("note", "lengths", rows.file, [], words, note, figures=figures)]
-    if sequence_len is not None:
+    if sequence_len is not None and trained:
         found += _dropped(rows, totals, sequence_len, runs, enough)
     return found + _answers(rows, lengths, answer_limit)
 
@@ -60,8 +67,8 @@ def _dropped(
     nearly = f"sequence_len {enough} would keep 99%; " if too_many else ""
     advice = f"{nearly}sequence_len {max(totals)} would keep all"
     figures = {"dropped": len(dropped), "share": share}
-    severity = "error" if too_many else "warning"
-    return [finding(severity, "too-long", rows.file, dropped, words, advice, figures=figures)]  # type: ignore[arg-type]
+    severity: Severity = "error" if too_many else "warning"
+    return [finding(severity, "too-long", rows.file, dropped, words, advice, figures=figures)]
 
 
 def _answers(rows: Rows, lengths: RowLengths, limit: int | None) -> list[Finding]:
@@ -77,6 +84,8 @@ def _answers(rows: Rows, lengths: RowLengths, limit: int | None) -> list[Finding
     )
     longest = max(lengths.answers) - 1
     advice = f"The longest has {longest} tokens: raise the task's max_new_tokens"
-    return [
-        finding("warning", "answer-too-long", rows.file, long, words, advice, figures={"longest": longest})
-    ]
+    severity: Severity = "warning"
+    if lengths.by_bytes:
+        severity, advice = "note", f"{advice}; first count with a tokenizer: --run NAME"
+    figures = {"longest": longest}
+    return [finding(severity, "answer-too-long", rows.file, long, words, advice, figures=figures)]

@@ -48,3 +48,13 @@ def test_answers_that_can_not_be_given():
     # Ten tokens and the end token are within the limit.
     assert (found.lines, found.figures) == ((2, 4), {"longest": 29})
     assert codes(lengths.check(file, counted, None, (), 29)) == {}
+    # A rough estimate warns of nothing.
+    roughly = RowLengths(counted.questions, counted.answers, 4, "estimated", by_bytes=True)
+    found = only(lengths.check(file, roughly, None, (), 10), "answer-too-long")
+    assert (found.severity, found.count) == ("note", 2)
+
+
+def test_rows_that_are_only_asked_are_not_dropped():
+    found = lengths.check(*of([100] * 50 + [1000] * 50), 512, ["one"], None, trained=False)
+    assert codes(found) == {}
+    assert only(found, "lengths").advice == ""
