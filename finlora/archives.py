@@ -1,5 +1,6 @@
 """Zip archives somebody else made: one member at a time, in bounds, and never unpacked to a path."""
 
+import io
 import lzma
 import shutil
 import stat
@@ -44,13 +45,17 @@ def member(file: IO[bytes], name: str, wanted: str, limit: int = MEMBER_LIMIT) -
             kind = f"holds '{wanted}' more than once" if found else f"holds no '{wanted}'; it has {names}"
             raise DataError([Problem(kind, name)])
         _check(found[0], name, limit)
-        try:
-            with archive.open(found[0]) as source:
-                shutil.copyfileobj(source, out)
-        except (*_DAMAGE, zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError) as error:
-            raise DataError([Problem(f"'{wanted}' in it is damaged: {error}", name)], _AGAIN) from None
+        _copy(archive, found[0], out, name)
         out.seek(0)
         yield out
+
+
+def _copy(archive: zipfile.ZipFile, info: zipfile.ZipInfo, out: IO[bytes], name: str) -> None:
+    try:
+        with archive.open(info) as source:
+            shutil.copyfileobj(source, out)
+    except (*_DAMAGE, zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError) as error:
+        raise DataError([Problem(f"'{info.filename}' in it is damaged: {error}", name)], _AGAIN) from None
 
 
 @contextmanager
@@ -107,10 +112,13 @@ def check_all(file: IO[bytes], name: str, limit: int) -> None:
             _check(info, name, limit)
         if (total := sum(info.file_size for info in infos)) > limit:
             raise DataError([Problem(f"is {total:,} bytes unpacked; at most {limit:,} are read", name)])
-        wanted = [info.filename for info in infos if info.filename.lower().endswith((".xml", ".rels"))]
-    for inner in wanted:
-        with member(file, name, inner, limit) as content:
-            text = content.read().replace(b"\0", b"")
+        for info in infos:
+            if not info.filename.lower().endswith((".xml", ".rels")):
+                continue
+            content = io.BytesIO()
+            _copy(archive, info, content, name)
             # Without the zero bytes UTF-16 reads as ASCII does.
+            text = content.getvalue().replace(b"\0", b"")
             if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
-                raise DataError([Problem(f"'{inner}' in it declares a document type or entities", name)])
+                fault = f"'{info.filename}' in it declares a document type or entities"
+                raise DataError([Problem(fault, name)])

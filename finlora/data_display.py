@@ -18,20 +18,16 @@ class Fetching:
         self._bars: Any = None
         self._tasks: dict[str, Any] = {}
         self._doing: dict[str, str] = {}
+        # Bytes that came and bytes in all, by task and file.
+        self._bytes: dict[str, dict[str, tuple[int, int]]] = {}
 
     def __enter__(self) -> "Fetching":
         if sys.stderr.isatty():
             from rich.console import Console
-            from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
+            from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-            self._bars = Progress(
-                SpinnerColumn(),
-                TextColumn("{task.description}"),
-                DownloadColumn(),
-                TransferSpeedColumn(),
-                console=Console(stderr=True),
-                transient=True,
-            )
+            columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+            self._bars = Progress(*columns, console=Console(stderr=True), transient=True)
             self._bars.start()
         return self
 
@@ -42,14 +38,25 @@ class Fetching:
     def show(self, event: Mapping[str, Any]) -> None:
         """Take what a task is doing, and bytes that came."""
         task, doing = event["task"], event["doing"]
-        text = f"{task}: {doing}{' ' + event['path'] if 'path' in event else ''}"
         if self._bars is not None:
-            if task not in self._tasks:
-                self._tasks[task] = self._bars.add_task(text, total=None)
-            self._bars.update(self._tasks[task], description=text, advance=event.get("bytes", 0))
+            self._draw(task, doing, event)
         elif self._doing.get(task) != doing:
             say(f"{task}: {doing}")
         self._doing[task] = doing
+
+    def _draw(self, task: str, doing: str, event: Mapping[str, Any]) -> None:
+        files = self._bytes.setdefault(task, {})
+        if "path" in event:
+            came, size = files.get(event["path"], (0, 0))
+            # A size comes where a download begins, or begins again.
+            came, size = (0, event["size"]) if event["size"] is not None else (came, size)
+            files[event["path"]] = came + event["bytes"], size
+        if task not in self._tasks:
+            self._tasks[task] = self._bars.add_task(task, total=None)
+        came, size = (sum(found[i] for found in files.values()) for i in (0, 1))
+        self._bars.update(
+            self._tasks[task], description=f"{task}: {doing}", completed=came, total=size or None
+        )
 
 
 def fetched(outcomes: Sequence[Outcome]) -> None:

@@ -22,6 +22,13 @@ _LONGEST_WAIT = 120.0
 LOG_IN = "log in with `hf auth login` or set HF_TOKEN"
 
 
+OnBytes = Callable[[str, int, int | None], None]
+
+
+def _ignore(_path: str, _count: int, _size: int | None) -> None:
+    """Show nothing."""
+
+
 @dataclass(frozen=True)
 class Taken:
     """Files of a dataset repository that are on this machine.
@@ -43,7 +50,7 @@ def take(
     paths: Sequence[str],
     *,
     offline: bool = False,
-    on_bytes: Callable[[str, int], None] = lambda _path, _count: None,
+    on_bytes: OnBytes = _ignore,
     wait: Callable[[float], None] = time.sleep,
 ) -> Taken:
     """Return files of a dataset repository, fetched if they are not in the hub's cache.
@@ -53,7 +60,8 @@ def take(
         revision: a commit; None for the newest.
         paths: the files, and no others.
         offline: take only what is in the cache.
-        on_bytes: called with a path and the bytes that came.
+        on_bytes: called with a path, the bytes that came, and the file's size where a download begins (with
+            the bytes of it that had come before).
         wait: sleeps for seconds, between tries.
 
     Raises:
@@ -118,9 +126,7 @@ def _cached(repo: str, revision: str, path: str) -> Path:
         ) from None
 
 
-def _download(
-    repo: str, commit: str, path: str, on_bytes: Callable[[str, int], None], wait: Callable[[float], None]
-) -> Path:
+def _download(repo: str, commit: str, path: str, on_bytes: OnBytes, wait: Callable[[float], None]) -> Path:
     from huggingface_hub import hf_hub_download
 
     force = False
@@ -135,7 +141,7 @@ def _download(
                     repo_type="dataset",
                     revision=commit,
                     force_download=force,
-                    tqdm_class=_counter(lambda count: on_bytes(path, count)),
+                    tqdm_class=_counter(lambda count, size: on_bytes(path, count, size)),
                 )
             )
         except OSError as error:
@@ -146,7 +152,7 @@ def _download(
     return _patiently(get, wait)
 
 
-def _counter(report: Callable[[int], None]) -> Any:
+def _counter(report: Callable[[int, int | None], None]) -> Any:
     """Return a class that stands in for the library's progress bar, and counts bytes instead."""
     from huggingface_hub.utils.tqdm import tqdm
 
@@ -155,9 +161,10 @@ def _counter(report: Callable[[int], None]) -> Any:
     class Counter(untyped):  # type: ignore[misc]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **{**kwargs, "disable": True})
+            report(int(kwargs.get("initial") or 0), int(kwargs.get("total") or 0))
 
         def update(self, n: float | None = 1) -> None:
-            report(int(n or 0))
+            report(int(n or 0), None)
 
     return Counter
 

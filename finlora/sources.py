@@ -1,6 +1,6 @@
 """A task's source: its files, from the hub or from the user, checked and read."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ def from_hub(
     source: Hub,
     known: Mapping[str, Any] | None,
     offline: bool,
-    on_bytes: Callable[[str, int], None],
+    on_bytes: hub.OnBytes,
 ) -> Source:
     """Fetch and read the files of a dataset repository.
 
@@ -39,7 +39,7 @@ def from_hub(
         source: the repository.
         known: what a card said about the source when it was first fetched.
         offline: use the hub's cache alone.
-        on_bytes: called with a file and the bytes that came.
+        on_bytes: as for `hub.take`.
 
     Raises:
         HubError: a file can't be had, or is another than the task or the card names.

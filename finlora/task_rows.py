@@ -80,7 +80,7 @@ def make(root: Path, task: Task, tasks: Mapping[str, Task], options: Options, te
         task: with a source of kind hub, bring or mix; the parts of a mix are there.
         tasks: the registry.
         options: what the command line adds.
-        tell: takes what happens: `task`, `doing`, and while fetching `path` and `bytes`.
+        tell: takes what happens: `task`, `doing`, and while fetching `path`, `bytes` and `size`.
 
     Raises:
         FinLoRAError: and what was there is there.
@@ -166,8 +166,8 @@ def _make(folder: Path, task: Task, tasks: Mapping[str, Task], options: Options,
     if isinstance(task.source, Mix):
         return _mixed(folder, task, task.source, tasks, options.as_published)
 
-    def on_bytes(path: str, count: int) -> None:
-        tell({"task": task.id, "doing": "fetching", "path": path, "bytes": count})
+    def on_bytes(path: str, count: int, size: int | None) -> None:
+        tell({"task": task.id, "doing": "fetching", "path": path, "bytes": count, "size": size})
 
     if isinstance(task.source, Hub):
         known = _known(folder, task)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from finlora import cards
+from finlora.files import hold
 from tests.conftest import RUN, Project, write_project
 from tests.hub_server import Fault, Hub, serving, use
 from tests.test_fetch import PROMPT, Run, add
@@ -145,13 +146,24 @@ def test_two_fetches_of_two_tasks_both_stand_in_the_list(project: Project, serve
     assert (readme.count("one (mended)"), readme.count("two (mended)")) == (2, 2)
 
 
+def test_the_list_is_written_by_one_at_a_time(tmp_path: Path) -> None:
+    other = threading.Thread(target=cards.index, args=(tmp_path,))
+    with hold(tmp_path / ".readme.lock"):
+        other.start()
+        other.join(0.2)
+        assert not (tmp_path / "README.md").exists()
+    other.join()
+    assert (tmp_path / "README.md").exists()
+
+
 def test_an_interrupted_fetch_ends_at_once_and_leaves_nothing(project: Project, server: Hub) -> None:
     add(project, server)
     came, go = gate_at(server, "GET .*test.csv")
     process = start(project, server, "mood")
     assert came.wait(60)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate()
+    # The hub would be waited for ten seconds, and then again.
+    _, said = process.communicate(timeout=8)
     go.set()
     assert process.returncode == 130
     assert "interrupted" in said
