@@ -71,6 +71,7 @@ SAME_FLOOR = {
     ("plan_changes", "plan_needs"),
     # Data: a converter's form, and who reads records for it.
     ("converters", "tasks"),
+    ("cards", "converters"),
     ("sheets", "converters"),
     ("sheets", "archives"),
     ("tables", "converters"),
