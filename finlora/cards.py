@@ -6,12 +6,13 @@ while the digest in it is the file's, and a reader finishes the last step where 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from finlora.converters import Dropped
 from finlora.files import hold, sha256, sweep, write_atomic, write_json
 
 SCHEMA = 1
@@ -54,7 +55,7 @@ def publish(rows: Path, content: bytes, card: Mapping[str, Any]) -> None:
         sweep(path)
     write_json(_pending(rows), card)
     write_atomic(rows, content)
-    _pending(rows).replace(path_of(rows))
+    _settle(rows)
 
 
 def look(rows: Path) -> Look:
@@ -64,7 +65,7 @@ def look(rows: Path) -> Look:
         return Look("missing", card)
     digest = sha256(rows)
     if pending is not None and pending.get("sha256") == digest:
-        _pending(rows).replace(path_of(rows))
+        _settle(rows)
         return Look("made", pending)
     if card is None:
         return Look("unknown", None)
@@ -101,6 +102,24 @@ def index(data: Path) -> Path:
     return readme
 
 
+def listed(dropped: Sequence[Dropped]) -> dict[str, dict[str, str]]:
+    """Return dropped records as reason, file and lines, runs of lines drawn together: `3-7, 9`."""
+    lines: dict[str, dict[str, list[int]]] = {}
+    for drop in dropped:
+        lines.setdefault(drop.why, {}).setdefault(drop.file, []).append(drop.line)
+    return {why: {file: _runs(sorted(found)) for file, found in by.items()} for why, by in lines.items()}
+
+
+def _runs(numbers: Sequence[int]) -> str:
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number <= runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
+
+
 def _line(data: Path, path: Path) -> str | None:
     card = _read(path)
     if card is None:
@@ -120,6 +139,12 @@ def _line(data: Path, path: Path) -> str | None:
     except (KeyError, TypeError, AttributeError, ValueError):
         # A card of another version, or one that somebody edited, is passed over.
         return None
+
+
+def _settle(rows: Path) -> None:
+    """Give the new card its place, unless whoever looked at the same time has done it."""
+    with suppress(FileNotFoundError):
+        _pending(rows).replace(path_of(rows))
 
 
 def _pending(rows: Path) -> Path:

@@ -42,7 +42,9 @@ def run(
     chosen = list(tasks.values()) if everything else [pick(tasks, name) for name in dict.fromkeys(names)]
     if not everything:
         chosen = _with_parts(root, tasks, chosen, options)
-    needs = {task.id: _need(task, tasks, options) for task in chosen}
+    # What is there needs nothing, though it may be made again: a mix, when its parts are.
+    settled = {task.id for task in chosen if task_rows.there(root, task, tasks, options)}
+    needs = {task.id: None if task.id in settled else _need(task, tasks, options) for task in chosen}
     if options.files and (everything or [t.source.kind for t in chosen] != ["bring"]):
         raise UsageError("--file belongs to one task whose files are brought; name that task alone")
     if not everything:

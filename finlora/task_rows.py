@@ -72,6 +72,31 @@ class _Made:
     records: Mapping[str, int]
 
 
+def there(root: Path, task: Task, tasks: Mapping[str, Task], options: Options) -> Outcome | None:
+    """Return the outcome of a task that has nothing left to do, or None.
+
+    Its files were made as they would be now. With --overwrite, or files that the user gives, there always is
+    something to do. Arguments as for `make`.
+    """
+    folder = root / "data"
+    paths = _paths(folder, task, options.as_published)
+    looks = {side: cards.look(path) for side, path in paths.items()}
+    if options.overwrite or options.files or any(look.state != "made" for look in looks.values()):
+        return None
+    found = {side: look.card for side, look in looks.items() if look.card}
+    recipe = _recipe(folder, task, tasks, options.as_published)
+    if any(card.get("recipe") != recipe for card in found.values()):
+        return None
+    rows = {side: card["counts"]["rows"] for side, card in found.items()}
+    dropped = sum(sum(card["counts"]["dropped"].values()) for card in found.values())
+    names = tuple(str(path.relative_to(root)) for path in paths.values())
+    return Outcome(task.id, "there already", "", rows, dropped, names)
+
+
+def _paths(folder: Path, task: Task, as_published: bool) -> dict[Side, Path]:
+    return {side: task.path(folder, side, as_published) for side in SIDES if side in task.files}
+
+
 def make(root: Path, task: Task, tasks: Mapping[str, Task], options: Options, tell: OnEvent) -> Outcome:
     """Fetch, convert, check and write the files of a task.
 
@@ -88,13 +113,12 @@ def make(root: Path, task: Task, tasks: Mapping[str, Task], options: Options, te
     folder = root / "data"
     busy = f"'{task.id}' is being fetched already, by process"
     with files.hold(folder / f".fetch-{task.id}.lock", lambda pid: f"{busy} {pid}; wait for it, or end it"):
-        paths = {side: task.path(folder, side, options.as_published) for side in SIDES if side in task.files}
-        looks = {side: cards.look(path) for side, path in paths.items()}
-        recipe = _recipe(folder, task, tasks, options.as_published)
+        if found := there(root, task, tasks, options):
+            return found
+        paths = _paths(folder, task, options.as_published)
         if not options.overwrite:
-            if all(_is_of(look, recipe) for look in looks.values()):
-                return _there(root, task, paths, looks)
-            _keep_foreign(root, paths, looks)
+            _keep_foreign(root, paths)
+        recipe = _recipe(folder, task, tasks, options.as_published)
         tell({"task": task.id, "doing": "fetching"})
         made = _make(folder, task, tasks, options, tell)
         contents = {side: _checked(paths[side], made.converted.rows.get(side, [])) for side in paths}
@@ -132,25 +156,13 @@ def _recipe(folder: Path, task: Task, tasks: Mapping[str, Task], as_published: b
     parts = {}
     if isinstance(task.source, Mix):
         paths = {part: tasks[part].path(folder, "train", as_published) for part in task.source.parts}
-        parts = {part: files.sha256(path) for part, path in paths.items()}
+        parts = {part: files.sha256(path) if path.is_file() else "" for part, path in paths.items()}
     return files.digest([task.model_dump(mode="json"), as_published, __version__, parts])
 
 
-def _is_of(look: cards.Look, recipe: str) -> bool:
-    return look.state == "made" and look.card is not None and look.card.get("recipe") == recipe
-
-
-def _there(root: Path, task: Task, paths: Mapping[Side, Path], looks: Mapping[Side, cards.Look]) -> Outcome:
-    counts = {side: (look.card or {})["counts"] for side, look in looks.items()}
-    rows = {side: found["rows"] for side, found in counts.items()}
-    dropped = sum(sum(found["dropped"].values()) for found in counts.values())
-    return Outcome(
-        task.id, "there already", "", rows, dropped, tuple(str(p.relative_to(root)) for p in paths.values())
-    )
-
-
-def _keep_foreign(root: Path, paths: Mapping[Side, Path], looks: Mapping[Side, cards.Look]) -> None:
+def _keep_foreign(root: Path, paths: Mapping[Side, Path]) -> None:
     """Refuse to overwrite what a fetch did not make."""
+    looks = {side: cards.look(path) for side, path in paths.items()}
     why = {"unknown": "was not made by finlora data fetch (it has no card)", "changed": "was changed since"}
     lines = [
         f"{paths[side].relative_to(root)} {why[look.state]}"
@@ -251,7 +263,7 @@ def _card(
             "dropped": dict(Counter(drop.why for drop in dropped)),
             "mended": dict(made.converted.mended),
         },
-        "dropped": _listed(dropped),
+        "dropped": cards.listed(dropped),
         "recipe": recipe,
         "date": datetime.now(UTC).date().isoformat(),
         "finlora": __version__,
@@ -262,24 +274,6 @@ def _side(drop: Dropped, splits: Mapping[str, str], task: Task) -> str:
     """Return the side on whose card a dropped record stands: its split's, or the task's first."""
     split = splits.get(drop.file)
     return next((side for side in task.files if side == split), next(iter(task.files)))
-
-
-def _listed(dropped: Sequence[Dropped]) -> dict[str, dict[str, str]]:
-    """Return dropped records as reason, file and lines, runs of lines drawn together: `3-7, 9`."""
-    lines: dict[str, dict[str, list[int]]] = {}
-    for drop in dropped:
-        lines.setdefault(drop.why, {}).setdefault(drop.file, []).append(drop.line)
-    return {why: {file: _runs(sorted(found)) for file, found in by.items()} for why, by in lines.items()}
-
-
-def _runs(numbers: Sequence[int]) -> str:
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number <= runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
 
 
 def _unusual(task: Task, converted: Converted, as_published: bool) -> str:

@@ -331,6 +331,21 @@ def test_a_file_that_was_brought(project: Project, server: Hub, run: Run, tmp_pa
     assert server.requests == []
 
 
+def test_what_is_there_needs_neither_file_nor_licence_again(
+    project: Project, server: Hub, run: Run, tmp_path: Path
+) -> None:
+    strict = {"licence": {"stated": "unstated", "terms": "unstated"}}
+    own(project, task("brought", BRING, sides=["test"], **strict))
+    (tmp_path / "t.csv").write_bytes(csv_bytes(TEST))
+    first = run("data", "fetch", "brought", "--accept-licence", "--file", tmp_path / "t.csv")
+    assert first.code == 0
+    again = run("data", "fetch", "brought", "--json")
+    assert (again.code, json.loads(again.out)[0]["state"]) == (0, "there already")
+    (tmp_path / "t.csv").write_bytes(csv_bytes([("New", 1)]))
+    run("data", "fetch", "brought", "--accept-licence", "--file", tmp_path / "t.csv")
+    assert rows_of(project, "test/brought_test.jsonl") == [("New", "positive")]
+
+
 def test_a_brought_file_that_is_another_or_leads_outside(
     project: Project, server: Hub, run: Run, tmp_path: Path
 ) -> None:

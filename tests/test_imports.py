@@ -76,6 +76,7 @@ SAME_FLOOR = {
     ("task_checks", "task_schema"),
     # Data: a converter's form, and who reads records for it.
     ("converters", "tasks"),
+    ("cards", "converters"),
     ("sheets", "converters"),
     ("sheets", "archives"),
     ("tables", "converters"),
