@@ -31,8 +31,8 @@ the peak of the process (`VmHWM`) over that of a check of ten rows, so it holds 
 seconds a row over those of the file above. Wanted: under {GOAL_SECONDS} s for {SIZES[-1]:,} rows on 2 cores,
 and at most {GOAL_BYTES:,} bytes a row.
 
-The built-in model's tokenizer {TOKENIZER} on the
-machine; without it, tokens are estimated, which takes less time and memory."""
+The built-in model's tokenizer {TOKENIZER} on the machine; without it, tokens are estimated, which takes
+less time and memory. Other work ran on the two cores at the same time."""
 CHILD = """
 import json, sys, time
 from pathlib import Path

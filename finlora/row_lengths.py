@@ -14,7 +14,7 @@ _LONGEST_COUNTED = 16
 # For `lengths_of`: about ten seconds on one core.
 _BYTES_CHECKED = 10_000_000
 # Rows tokenised at once: their ids would take a hundred times the memory of their text.
-_BATCH = 1024
+_BATCH = 256
 # Without any tokenizer: on the safe side of what financial text has (2.3 to 4 characters a token).
 _BYTES_PER_TOKEN = 3.0
 _FRAME_TOKENS = 40

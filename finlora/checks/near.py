@@ -25,7 +25,7 @@ NEAR, NEARER = 0.8, 0.9
 # with 0.08.
 _BANDS, _BAND_ROWS = 21, 6
 _SEED = 42
-_BATCH = 2048
+_BATCH = 512
 # Candidates of a band that a row of another file is compared with.
 _MOST_CANDIDATES = 4
 _WORD = re.compile(r"\w+")

@@ -146,3 +146,12 @@ def test_answers_in_words_are_compared_and_labels_are_not():
     assert found.figures == {"near": 1, "nearer": 1, "test_rows": 2}
     labels = rows([(f"{i} {words}", "mildly positive") for i, words in enumerate(definitions)])
     assert "near-answer" not in codes(near.between(labels, labels), notes=True)
+
+
+def test_rows_that_are_only_rather_near_are_a_note():
+    kept = sentences(30, seed=7)
+    cousin = [*kept[2][:18], "new", "words"]  # 18 of 22
+    test = rows([(text(cousin), "up")], "test.jsonl")
+    found = only(near.between(asked(*(text(words) for words in kept)), test), "near-question")
+    assert (found.severity, found.figures["near"], found.figures["nearer"]) == ("note", 1, 0)
+    assert (found.lines, found.against_lines) == ((1,), (3,))
