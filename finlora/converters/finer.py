@@ -60,14 +60,14 @@ def _fault(record: Record, known: frozenset[str]) -> str | None:
     return None
 
 
-def _shuffled(found: Sequence[Record], seed: int) -> list[Record]:
-    """Return records in the order of `datasets.Dataset.shuffle`."""
+def _shuffled(found: Sequence[Record], seed: int) -> Iterator[Record]:
+    """Yield records in the order of `datasets.Dataset.shuffle`; most of a million have no tag and go again."""
     import numpy
 
-    return [found[i] for i in numpy.random.default_rng(seed).permutation(len(found)).tolist()]
+    return (found[i] for i in numpy.random.default_rng(seed).permutation(len(found)).tolist())
 
 
-def _as_published(task: Task, wanted: Mapping[str, Sequence[Record]]) -> Converted:
+def _as_published(task: Task, wanted: Mapping[str, Iterator[Record]]) -> Converted:
     options = ",".join(sorted(["", *task.labels]))
     # One generator for both sides, as the published code seeds once.
     shuffler = random.Random(task.split.seed)
@@ -96,7 +96,7 @@ def _tokens(record: Record) -> list[Question]:
     return [Question(record, token, sentence, tag) for token, tag in tagged[:_MOST_OF_A_SENTENCE]]
 
 
-def _mended(task: Task, wanted: Mapping[str, Sequence[Record]]) -> Converted:
+def _mended(task: Task, wanted: Mapping[str, Iterator[Record]]) -> Converted:
     options = ",".join(sorted(task.labels))
     dropped: list[Dropped] = []
     asked = {
