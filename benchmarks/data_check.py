@@ -14,7 +14,6 @@ import report
 from finlora import builtin
 
 SIZES = (10_000, 30_000, 100_000)
-ROUNDS = 3
 MOULDS = 8
 GOAL_SECONDS, GOAL_BYTES = 60, 4096
 TOKENIZER = "was" if (builtin.model_folder() / "tokenizer.json").is_file() else "was not"
@@ -26,10 +25,10 @@ WORDS = f"""`finlora data check FILE` on generated rows of sentence length: an i
 - moulds: {MOULDS} sentences, with another number and amount in every row, so that a row is near an eighth of
   all: what would take quadratic time if all pairs were compared
 
-Seconds are those of the check in a process of its own, reading included, the fastest of {ROUNDS}; memory is
-the peak of the process (`VmHWM`) over that of a check of ten rows, so it holds the rows' own text. Growth is
-seconds a row over those of the file above. Wanted: under {GOAL_SECONDS} s for {SIZES[-1]:,} rows on 2 cores,
-and at most {GOAL_BYTES:,} bytes a row.
+Seconds are those of the check in a process of its own, reading included; CPU seconds are those of all its
+threads. Memory is the peak of the process (`VmHWM`) over that of a check of ten rows, so it holds the rows'
+own text. Growth is CPU seconds a row over those of the line above. Wanted: under {GOAL_SECONDS} s for
+{SIZES[-1]:,} rows on 2 cores, and at most {GOAL_BYTES:,} bytes a row.
 
 The built-in model's tokenizer {TOKENIZER} on the machine; without it, tokens are estimated, which takes
 less time and memory. Other work ran on the two cores at the same time."""
@@ -38,12 +37,13 @@ import json, sys, time
 from pathlib import Path
 from finlora import data_check
 from finlora.data_targets import Asked
-started = time.perf_counter()
+started, cpu = time.perf_counter(), time.process_time()
 report = data_check.check(None, Asked(sys.argv[1]))
 seconds = time.perf_counter() - started
 peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
 found = {f.code: f.count for f in report.files[0].findings}
-print(json.dumps({"seconds": seconds, "bytes": int(peak.split()[1]) * 1024, "found": found}))
+cpu, size = time.process_time() - cpu, int(peak.split()[1]) * 1024
+print(json.dumps({"seconds": seconds, "cpu": cpu, "bytes": size, "found": found}))
 """
 FRAME = (
     "Instruction: What is the sentiment of this news? Please choose an answer from "
@@ -86,24 +86,19 @@ def write(path: Path, sentences: Iterator[str]) -> None:
             file.write(json.dumps(row) + "\n")
 
 
-def measured(path: Path) -> tuple[float, int]:
-    """Check a file in a process of its own, and return seconds and peak bytes."""
-    root = str(Path(__file__).parents[1])
-    taken = []
-    for _ in range(ROUNDS):
-        done = subprocess.run(
-            [sys.executable, "-c", CHILD, path.name],
-            cwd=path.parent,
-            env={**os.environ, "PYTHONPATH": root},
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        print(path.name, done.stdout.strip(), flush=True)
-        one = json.loads(done.stdout)
-        taken.append((one["seconds"], one["bytes"]))
-    taken.sort()
-    return taken[0]
+def measured(path: Path) -> tuple[float, float, int]:
+    """Check a file in a process of its own, and return seconds, CPU seconds and peak bytes."""
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD, path.name],
+        cwd=path.parent,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    print(path.name, done.stdout.strip(), flush=True)
+    one = json.loads(done.stdout)
+    return one["seconds"], one["cpu"], one["bytes"]
 
 
 def main() -> None:
@@ -113,14 +108,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         few = Path(name) / "few.jsonl"
         write(few, varied(10))
-        _, base = measured(few)
+        _, _, base = measured(few)
         for kind, sentences in kinds.items():
             slower = None
             for size in SIZES:
                 path = Path(name) / f"{kind}_{size}.jsonl"
                 write(path, sentences(size))
-                seconds, peak = measured(path)
-                rate = seconds / size
+                seconds, cpu, peak = measured(path)
+                rate = cpu / size
                 growth = "" if slower is None else f"{rate / slower:.2f}"
                 slower = rate
                 text = path.stat().st_size / size
@@ -129,12 +124,13 @@ def main() -> None:
                         kind,
                         f"{size:,}",
                         f"{seconds:.1f}",
+                        f"{cpu:.1f}",
                         growth,
                         f"{(peak - base) / size:,.0f}",
                         f"{text:,.0f}",
                     ]
                 )
-    columns = ["file", "rows", "seconds", "growth", "bytes a row", "of them in the file"]
+    columns = ["file", "rows", "seconds", "CPU seconds", "growth", "bytes a row", "of them in the file"]
     report.write("data_check", "Checking data", WORDS, columns, rows)
 
 
