@@ -48,13 +48,13 @@ test-long: install  ## Run every test, and the trainings that only repeat what o
 	$(BIN)/python -m pytest -q
 
 fast: install  ## Run the tests that train nothing
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -n auto -m "not slow"
 
 check: install  ## Format, lint, types, fast tests
 	$(BIN)/ruff format --check finlora tests benchmarks
 	$(BIN)/ruff check finlora tests benchmarks
 	$(BIN)/mypy finlora
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -n auto -m "not slow"
 
 clean:  ## Remove what training left (adapters stay)
 	rm -rf axolotl-output .pytest_cache .ruff_cache .mypy_cache

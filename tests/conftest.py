@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +27,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let `--update-golden` start in a clean tree alone, where its changes are the only ones to see."""
+    # A shell starts what it puts in the background with Ctrl-C ignored, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.getoption("--update-golden", default=False):
         command = ["git", "status", "--porcelain", "--", ".", ":!tests/golden"]
         dirty = subprocess.run(

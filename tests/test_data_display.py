@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from finlora import fetch_display
+from finlora import data_display
 
 
 class Terminal(io.StringIO):
@@ -30,7 +30,7 @@ def test_bars_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr", screen)
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("TERM", "xterm")
-    with fetch_display.Fetching() as shown:
+    with data_display.Fetching() as shown:
         for event in EVENTS:
             shown.show(event)
     assert "fpb: converting" in screen.getvalue()
@@ -38,7 +38,7 @@ def test_bars_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_lines_in_a_log(capsys: pytest.CaptureFixture[str]) -> None:
-    with fetch_display.Fetching() as shown:
+    with data_display.Fetching() as shown:
         for event in EVENTS:
             shown.show(event)
     assert capsys.readouterr() == ("", "fpb: fetching\nfpb: converting\n")
