@@ -17,7 +17,6 @@ from finlora.errors import DataError, Problem, UsageError
 from finlora.tasks import Bring, Hub, Mix, Side, Task
 
 OnEvent = Callable[[Mapping[str, Any]], None]
-SIDES: tuple[Side, ...] = ("train", "test")
 Convert = Callable[[Task, Mapping[str, Any], bool], Converted]
 
 
@@ -88,7 +87,7 @@ def make(root: Path, task: Task, tasks: Mapping[str, Task], options: Options, te
     folder = root / "data"
     busy = f"'{task.id}' is being fetched already, by process"
     with files.hold(folder / f".fetch-{task.id}.lock", lambda pid: f"{busy} {pid}; wait for it, or end it"):
-        paths = {side: task.path(folder, side, options.as_published) for side in SIDES if side in task.files}
+        paths = {side: task.path(folder, side, options.as_published) for side in task.sides}
         looks = {side: cards.look(path) for side, path in paths.items()}
         recipe = _recipe(folder, task, tasks, options.as_published)
         if not options.overwrite:
@@ -224,11 +223,11 @@ def _checked(path: Path, rows: Sequence[Mapping[str, Any]]) -> bytes:
     if not rows:
         raise DataError([Problem("no row is left for it", str(path))])
     try:
-        lines = [json.dumps(row, ensure_ascii=False).encode() for row in rows]
+        content = data.jsonl(rows)
     except UnicodeEncodeError:
         raise DataError([Problem("a row holds half a character (a lone surrogate)", str(path))]) from None
-    data.parse_rows(list(enumerate(lines, 1)), path)
-    return b"".join(line + b"\n" for line in lines)
+    data.parse_rows(list(enumerate(content.splitlines(), 1)), path)
+    return content
 
 
 def _card(

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from finlora.converters import Converted, Dropped, Record
-from finlora.converters.records import LIST, Row, check, drop, sides_of
+from finlora.converters.records import LIST, Row, check, drop
 from finlora.converters.tagging import BATCH, Question, apart, prompt, sound
 from finlora.errors import UsageError
 from finlora.tasks import Task
@@ -44,7 +44,9 @@ def convert(task: Task, records: Mapping[str, Sequence[Record]], as_published: b
         raise UsageError(f"task '{task.id}': finer needs labels, the tags to choose from, and split.seed")
     known = frozenset(task.labels)
     check(records, _COLUMNS, lambda record: _fault(record, known))
-    wanted = {side: _shuffled(records.get(side, []), task.split.seed) for side in sides_of(task)}
+    wanted: dict[str, list[Record]] = {
+        side: _shuffled(records.get(side, []), task.split.seed) for side in task.sides
+    }
     return _as_published(task, wanted) if as_published else _mended(task, wanted)
 
 
