@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from finlora import config, task_list, tasks
-from finlora.build import BUILDERS
+from finlora.build import BUILDERS, SEED, dataset_files
 from finlora.errors import ConfigError, UsageError
 from finlora.task_checks import columns
 from tests.conftest import RUN
@@ -149,6 +149,17 @@ def test_the_label_map_that_swaps_two_labels_is_kept_apart_from_the_right_one():
     convert = SHIPPED["tfns"].convert
     assert dict(convert.labels) == {"0": "negative", "1": "positive", "2": "neutral"}
     assert dict(convert.published_labels) == {"0": "negative", "1": "neutral", "2": "positive"}
+
+
+def test_built_tasks_have_the_sizes_and_files_of_their_builders():
+    for name, builder in BUILDERS.items():
+        task = SHIPPED[builder.stem]
+        assert task.source.builder == name
+        assert tuple(task.path(Path("data"), side) for side in task.sides) == dataset_files(Path(), name)
+        sizes = [builder.train_rows, builder.test_rows]
+        if None in sizes:
+            sizes = [len(rows) for rows in builder.build(seed=SEED, train_rows=None, test_rows=None)[:2]]
+        assert list(task.rows.values()) == sizes
 
 
 def test_prompts_are_those_of_the_rows_built_here():

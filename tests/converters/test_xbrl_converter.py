@@ -170,6 +170,25 @@ def test_every_mend_is_counted() -> None:
     assert reasons(left)["belongs to xbrl_value_extract"] == 3
 
 
+def test_amounts_among_the_tag_questions_come_back_as_value_questions_when_mended_alone() -> None:
+    amounts = [
+        bare("tag", company, 2023, "Accounts Receivable?", amount(company, 2023, "Assets") + ".0", "I")
+        for company in ("brkw", "qlmk", "ospv")
+    ]
+    mended = convert(a_task("value"), with_test(*amounts), as_published=False)
+    assert [len(mended.rows[side]) for side in ("train", "test")] == [2, 2]
+    assert mended.mended[MENDS["kind"]] == 3
+    published = convert(a_task("value"), with_test(*amounts), as_published=True)
+    assert published.rows == convert(a_task("value"), benchmark(), as_published=True).rows
+
+
+def test_the_value_task_reads_the_test_files_of_both() -> None:
+    source = tasks.load()["xbrl_value_extract"].source
+    assert isinstance(source, tasks.Bring)
+    names = [part.path for part in source.files["test"]]
+    assert names == ["xbrl_extract_value_test.jsonl", "xbrl_extract_tags_test.jsonl"]
+
+
 DROPPED = {
     "an extension tag": (
         bare("tag", "qlmk", 2023, "?", "ospv:FleetModernisationReserve"),
