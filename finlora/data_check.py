@@ -141,7 +141,7 @@ def _alone(rows: Rows, target: Target, file: ConfigFile | None) -> list[Finding]
         *repeats,
         *near.inside(rows, repeated),
         *labels.check(rows, task.labels if task else ()),
-        *marks.check(rows, task.answer_mark if task else None),
+        *marks.check(rows, target.marks),
         *personal.check(rows),
         *_lengths(rows, target, file),
     ]
