@@ -19,12 +19,12 @@ from finlora.checks import (
     marks,
     near,
     personal,
-    printable,
 )
 from finlora.checks.schema import read
 from finlora.config import ConfigFile, RunConfig
 from finlora.data_targets import Asked, Target, chosen
 from finlora.errors import BaseModelError
+from finlora.json_text import printable
 from finlora.plan import tokenizer_of
 from finlora.row_lengths import RowLengths, lengths_of
 

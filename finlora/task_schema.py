@@ -259,6 +259,12 @@ class Task(Entry):
         return tuple(self.source.parts) if isinstance(self.source, Mix | Unpublished) else ()
 
     @property
+    def columns(self) -> list[str]:
+        """The columns its prompt names, each once, in the prompt's order."""
+        names = (name for _, name, _, _ in Formatter().parse(self.prompt) if name)
+        return list(dict.fromkeys(names))
+
+    @property
     def sides(self) -> tuple[Side, ...]:
         """The sides it has rows on: train, test or both."""
         return tuple(side for side in SPLITS if side in self.files)

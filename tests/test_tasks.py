@@ -14,7 +14,6 @@ import pytest
 from finlora import config, task_list, tasks
 from finlora.build import BUILDERS, SEED, dataset_files
 from finlora.errors import ConfigError, UsageError
-from finlora.task_checks import columns
 from tests.conftest import RUN
 
 ROOT = Path(__file__).parents[1]
@@ -165,7 +164,7 @@ def test_built_tasks_have_the_sizes_and_files_of_their_builders():
 def test_prompts_are_those_of_the_rows_built_here():
     for name, rows in {"sentiment_sample": BUILDERS["sentiment_sample"].build()[1]}.items():
         prompt = SHIPPED[name].prompt
-        assert columns(SHIPPED[name]) == ["text"]
+        assert SHIPPED[name].columns == ["text"]
         head, tail = prompt.format(text="\0").split("\0")
         assert [r for r in rows if not (r["context"].startswith(head) and r["context"].endswith(tail))] == []
 

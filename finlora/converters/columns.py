@@ -7,7 +7,6 @@ from finlora.converters import Converted, Dropped, Record
 from finlora.converters.mending import broken, clean_text, datasets_split, keep_groups_apart
 from finlora.converters.records import MOST_PROBLEMS, Pairs, Row, drawn, drop, each_once, fill, kept
 from finlora.errors import DataError, Problem, UsageError
-from finlora.task_checks import columns
 from finlora.tasks import SPLITS, Task
 
 
@@ -29,7 +28,7 @@ def convert(task: Task, records: Mapping[str, Sequence[Record]], as_published: b
     """
     if task.convert.target is None:
         raise UsageError(f"task '{task.id}': convert.target must name the column with the answer")
-    asked = columns(task)
+    asked = task.columns
     mended: Counter[str] = Counter()
     dropped: list[Dropped] = []
     problems: list[Problem] = []

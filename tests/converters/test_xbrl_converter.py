@@ -29,7 +29,7 @@ EXAMPLES = {
     "calculation": "(50000000 / 3590000000) * 100",
 }
 OPENING = "Answer.\nExample question: Exapmle company's item?\nExample answer: "
-TASK = tasks.load()["tfns"]
+TASK = tasks.load()["xbrl_tags_extract"]
 Records = dict[str, list[Record]]
 
 
