@@ -26,6 +26,8 @@ GOALS = {
     f"finlora plan {DEMO} --gpu a5000": 10,
     "finlora fetch-deepspeed": 10,
     "finlora compare one two": 10,
+    "finlora data list": 10,
+    "finlora data show tfns": 10,
 }
 WORDS = f"""Seconds from start to end of a command, {REPEATS} rounds in turn after one that does not count.
 All run in a project that `finlora init` laid out; `fetch-deepspeed` writes its files anew each time;

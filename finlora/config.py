@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from finlora.errors import ConfigError, Problem, UsageError, did_you_mean
-from finlora.json_text import KeyLines, parse_object, show
+from finlora.json_text import KeyLines, parse_object, shortened
 
 CONFIG_NAME = "finetune_configs.json"
 SCHEMA_KEY = "$schema"
@@ -227,7 +227,7 @@ def check_run(name: str, entry: Any) -> tuple[RunConfig | None, list[tuple[str, 
             ("", f"run '{name}': a run name is letters, digits, '.', '_' and '-' (it becomes a folder)")
         )
     if not isinstance(entry, dict):
-        faults.append(("", f"run '{name}' is {show(entry)}; a run is a JSON object"))
+        faults.append(("", f"run '{name}' is {shortened(entry)}; a run is a JSON object"))
         return None, faults
     given = {key: value for key, value in entry.items() if not (key == "quant_bits" and value is None)}
     if not faults and given.get("global_batch_size") is not None and "gradient_accumulation_steps" in given:
@@ -254,7 +254,7 @@ def _describe(key: str, kind: str, given: Mapping[str, Any]) -> str:
     allowed = fields[key].description
     if kind == "missing":
         return f"the key '{key}' is missing ({allowed})"
-    return f"{key} is {show(given[key])}; allowed: {allowed}"
+    return f"{key} is {shortened(given[key])}; allowed: {allowed}"
 
 
 def json_schema() -> dict[str, Any]:

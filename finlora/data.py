@@ -3,7 +3,7 @@
 import json
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -146,7 +146,7 @@ def checked_row(
     return Row(value["context"], value["target"] if "target" in columns else "", line)
 
 
-def jsonl(rows: Sequence[dict[str, Any]]) -> bytes:
+def jsonl(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """Return rows as JSONL: one JSON object a line, in UTF-8."""
     return b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
 

@@ -19,12 +19,12 @@ from finlora.checks import (
     marks,
     near,
     personal,
-    printable,
 )
 from finlora.checks.schema import read
 from finlora.config import ConfigFile, RunConfig
 from finlora.data_targets import Asked, Target, chosen
 from finlora.errors import BaseModelError
+from finlora.json_text import printable
 from finlora.plan import tokenizer_of
 from finlora.row_lengths import RowLengths, lengths_of
 
@@ -141,7 +141,7 @@ def _alone(rows: Rows, target: Target, file: ConfigFile | None) -> list[Finding]
         *repeats,
         *near.inside(rows, repeated),
         *labels.check(rows, task.labels if task else ()),
-        *marks.check(rows, task.answer_mark if task else None),
+        *marks.check(rows, target.marks),
         *personal.check(rows),
         *_lengths(rows, target, file),
     ]

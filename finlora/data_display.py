@@ -8,7 +8,8 @@ import click
 
 from finlora.display import say, table
 from finlora.fetch import NEEDS_LICENCE, READ_TERMS
-from finlora.task_rows import SIDES, Outcome
+from finlora.task_rows import Outcome
+from finlora.tasks import SPLITS
 
 
 class Fetching:
@@ -65,7 +66,7 @@ def fetched(outcomes: Sequence[Outcome]) -> None:
         [
             o.task,
             o.state,
-            *(f"{o.rows[side]:,}" if side in o.rows else "-" for side in SIDES),
+            *(f"{o.rows[side]:,}" if side in o.rows else "-" for side in SPLITS),
             f"{o.dropped:,}" if o.rows else "-",
         ]
         for o in outcomes

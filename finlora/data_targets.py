@@ -1,13 +1,14 @@
 """Which files `data check` looks at: those of a run, of a project, or one, and what belongs to each."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from finlora import tasks
 from finlora.config import ConfigFile, RunConfig
 from finlora.errors import UsageError, did_you_mean
+from finlora.task_checks import made_of
 
 ALL = "all"
 
@@ -24,6 +25,7 @@ class Target:
         trained_by: training files to compare with, for a test file that is checked alone.
         may_miss: whether it is no fault that the file is not there.
         held_out: whether its rows are asked rather than trained, so that none is dropped.
+        marks: the answer marks of its task, or of the tasks that its rows are put together from.
     """
 
     path: Path
@@ -33,6 +35,7 @@ class Target:
     trained_by: tuple[Path, ...] = ()
     may_miss: bool = False
     held_out: bool = False
+    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,19 +71,32 @@ def chosen(file: ConfigFile | None, asked: Asked) -> list[Target]:
         _refuse_details(asked, "all")
         if file is None:
             raise UsageError("'all' means a project, and there is none here; name a file, or --config FILE")
-        return _everything(file, registry)
+        return _marked(_everything(file, registry), registry)
     if file is not None and name in file.names:
         _refuse_details(asked, "a run")
         run = file.pick(name)
-        return _trained(file, registry, file.resolve(run.dataset_path), {name: run})
+        return _marked(_trained(file, registry, file.resolve(run.dataset_path), {name: run}), registry)
     path = Path(name)
     if os.path.lexists(path) or path.suffix or path.name != name:
-        return [_one(file, registry, path, asked)]
+        return _marked([_one(file, registry, path, asked)], registry)
     near = did_you_mean(name, file.names) if file else ""
     raise UsageError(
         f"no run and no file '{name}'{near}\n"
         "Check a file, a run (see them with: finlora configs list), or: finlora data check all"
     )
+
+
+def _marked(targets: Sequence[Target], registry: Mapping[str, tasks.Task]) -> list[Target]:
+    return [replace(target, marks=_marks(target.task, registry)) for target in targets]
+
+
+def _marks(task: tasks.Task | None, registry: Mapping[str, tasks.Task]) -> tuple[str, ...]:
+    if task is None:
+        return ()
+    # Only the parts of a mix know the marks of its rows.
+    parts = sorted(made_of(task.id, registry)) if task.parts else [task.id]
+    marks = (registry[part].answer_mark for part in parts if part in registry and not registry[part].parts)
+    return tuple(dict.fromkeys(mark for mark in marks if mark))
 
 
 def _refuse_details(asked: Asked, what: str) -> None:
@@ -94,7 +110,8 @@ def _one(file: ConfigFile | None, registry: Mapping[str, tasks.Task], path: Path
     runs = {asked.run: file.pick(asked.run)} if asked.run and file else {}
     task = tasks.pick(registry, asked.task) if asked.task else _task_of(registry, path)
     tests, trains = _tests(path, task, registry), _trains(path)
-    return Target(path, task, runs, (*tests, *asked.against), tuple(trains), held_out="test" in path.stem)
+    against = _once([*tests, *asked.against])
+    return Target(path, task, runs, tuple(against), tuple(trains), held_out="test" in path.stem)
 
 
 def _trained(
@@ -150,8 +167,8 @@ def _tests(
         return []
     names: list[Path] = []
     if task is not None:
-        parts = task.source.parts if isinstance(task.source, tasks.Mix) else {}
-        mixed = [task, *(registry[part] for part in parts if part in registry)]
+        # A mix may be made of mixes, and the tests are those of the tasks below.
+        mixed = [registry[part] for part in sorted(made_of(task.id, registry)) if part in registry]
         names = [
             one.path(Path(), "test", published)
             for one in mixed
@@ -176,4 +193,10 @@ def _trains(path: Path) -> list[Path]:
 
 def _present(paths: Iterable[Path]) -> list[Path]:
     """Return the files that are there, each once."""
-    return list({path.resolve(): path for path in paths if path.is_file()}.values())
+    return _once(path for path in paths if path.is_file())
+
+
+def _once(paths: Iterable[Path]) -> list[Path]:
+    """Return each file once, whatever it is called."""
+    # Not Path.resolve, which raises where links lead in a circle.
+    return list({os.path.realpath(path): path for path in paths}.values())

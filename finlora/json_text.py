@@ -58,7 +58,7 @@ def parse_object(text: str, file: str) -> dict[str, Any]:
     return entries
 
 
-def show(value: Any) -> str:
+def shortened(value: Any) -> str:
     """Return a value as JSON for a message, cut off where it is long."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from string import Formatter
 
 from finlora.errors import did_you_mean
 from finlora.json_text import Place
@@ -50,15 +49,10 @@ def _prompt(task: Task) -> Iterator[Fault]:
             f"prompt must end with the answer mark '{task.answer_mark}'; else answer_mark says what it is",
         )
     if isinstance(task.source, Hub | Bring) and task.convert.how == "columns":
-        if task.prompt and not columns(task):
+        if task.prompt and not task.columns:
             yield ("prompt",), "prompt names no column: write {column} where the text of a record goes"
         if task.convert.target is None:
             yield ("convert", "target"), "the key 'target' of convert is missing: the column with the answer"
-
-
-def columns(task: Task) -> list[str]:
-    """Return the columns that a task's prompt names, in its order."""
-    return [name for _, name, _, _ in Formatter().parse(task.prompt) if name]
 
 
 def _files(task: Task) -> Iterator[Fault]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from finlora.errors import did_you_mean
-from finlora.json_text import Place, show
+from finlora.json_text import Place, shortened
 
 
 def faults(model: type[BaseModel], entry: Mapping[str, Any]) -> list[tuple[Place, str]]:
@@ -110,5 +110,5 @@ def _words(spot: _Spot, fault: Any) -> str:
     if spot.is_key:
         return f"unknown key '{spot.path[-1]}'{of}; allowed: {spot.allowed}"
     if kind == "value_error":
-        return f"{name} {fault['ctx']['error']}; it is {show(spot.value)}"
-    return f"{name} is {show(spot.value)}; allowed: {spot.allowed}"
+        return f"{name} {fault['ctx']['error']}; it is {shortened(spot.value)}"
+    return f"{name} is {shortened(spot.value)}; allowed: {spot.allowed}"

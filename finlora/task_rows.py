@@ -17,7 +17,6 @@ from finlora.errors import DataError, Problem, UsageError
 from finlora.tasks import Bring, Hub, Mix, Side, Task
 
 OnEvent = Callable[[Mapping[str, Any]], None]
-SIDES: tuple[Side, ...] = ("train", "test")
 Convert = Callable[[Task, Mapping[str, Any], bool], Converted]
 
 
@@ -94,7 +93,7 @@ def there(root: Path, task: Task, tasks: Mapping[str, Task], options: Options) -
 
 
 def _paths(folder: Path, task: Task, as_published: bool) -> dict[Side, Path]:
-    return {side: task.path(folder, side, as_published) for side in SIDES if side in task.files}
+    return {side: task.path(folder, side, as_published) for side in task.sides}
 
 
 def make(root: Path, task: Task, tasks: Mapping[str, Task], options: Options, tell: OnEvent) -> Outcome:
@@ -236,11 +235,11 @@ def _checked(path: Path, rows: Sequence[Mapping[str, Any]]) -> bytes:
     if not rows:
         raise DataError([Problem("no row is left for it", str(path))])
     try:
-        lines = [json.dumps(row, ensure_ascii=False).encode() for row in rows]
+        content = data.jsonl(rows)
     except UnicodeEncodeError:
         raise DataError([Problem("a row holds half a character (a lone surrogate)", str(path))]) from None
-    data.parse_rows(list(enumerate(lines, 1)), path)
-    return b"".join(line + b"\n" for line in lines)
+    data.parse_rows(list(enumerate(content.splitlines(), 1)), path)
+    return content
 
 
 def _card(

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
-SPLITS = ("train", "test")
-UNPINNED = "unpinned"
 Side = Literal["train", "test"]
+SPLITS: tuple[Side, ...] = ("train", "test")
+UNPINNED = "unpinned"
 # A column in a prompt: {text}, {Formula Name}, {numerals-tags}; never {text.attribute} or {text[0]}.
 _COLUMN = re.compile(r"[^\W\d][\w -]*")
 _CONTROL = re.compile(r"[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
@@ -257,6 +257,17 @@ class Task(Entry):
     def parts(self) -> tuple[str, ...]:
         """The tasks whose training rows it puts together; empty for a task of its own."""
         return tuple(self.source.parts) if isinstance(self.source, Mix | Unpublished) else ()
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns its prompt names, each once, in the prompt's order."""
+        names = (name for _, name, _, _ in Formatter().parse(self.prompt) if name)
+        return list(dict.fromkeys(names))
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """The sides it has rows on: train, test or both."""
+        return tuple(side for side in SPLITS if side in self.files)
 
     def path(self, data: Path, side: str, as_published: bool = False) -> Path:
         """Return where a side's rows lie.

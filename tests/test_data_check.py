@@ -164,6 +164,16 @@ def test_against_a_test_file(run, tmp_path):
     }
 
 
+def test_a_test_file_that_is_found_and_named_is_compared_with_once(run, tmp_path, monkeypatch):
+    train = write(tmp_path / "x_train.jsonl", sound(8))
+    write(tmp_path / "x_test.jsonl", sound(10)[7:])
+    monkeypatch.chdir(tmp_path)
+    done = run("data", "check", train, "--against", "x_test.jsonl", "--json")
+    (file,) = json.loads(done.out)["files"]
+    assert file["against"] == ["x_test.jsonl"]
+    assert [one["code"] for one in file["findings"]].count("test-in-train") == 1
+
+
 @pytest.mark.parametrize("checked", ["x_train.jsonl", "x_test.jsonl"])
 def test_the_other_side_is_found_by_its_name(run, tmp_path, checked):
     write(tmp_path / "x_train.jsonl", sound(8))
@@ -274,6 +284,17 @@ def test_the_tests_of_a_mix_are_those_of_its_parts(project, monkeypatch):
     train, test = chosen(file, Asked("first_run"))
     assert (train.task.id, test.task.id) == ("both", "tfns")
     assert [str(path) for path in train.against] == ["data/test/tfns_test.jsonl"]
+
+
+def test_the_marks_of_a_mix_are_those_of_its_parts(run, tmp_path):
+    rows = sound(6)
+    rows[1]["context"] = "1. Which tag? Output US GAAP tags: "
+    rows[2]["context"] = "Which tag? Reply:"
+    path = write(tmp_path / "mine.jsonl", rows)
+    assert found(run("data", "check", path, "--task", "reporting_multi", "--json"))["answer-mark"] == [3]
+    assert found(run("data", "check", path, "--task", "xbrl_term", "--json"))["answer-mark"] == [2, 3]
+    # Nobody published the certificates' rows, nor their mark: the one that most rows end with.
+    assert found(run("data", "check", path, "--task", "cfa", "--json"))["answer-mark"] == [2, 3]
 
 
 def _shipped(task):
@@ -457,7 +478,7 @@ def test_a_name_that_is_no_text(run, tmp_path):
     for options in ([], ["--json"]):
         done = run("data", "check", path, *options)
         assert (done.code, done.err) == (0, "")
-        assert "caf\ufffd.jsonl" in done.out
+        assert "\\udce9.jsonl" in done.out
 
 
 def test_a_name_with_nul(run):

@@ -33,6 +33,8 @@ LEFT_ALONE = [
     "-¦ x",
     # Would become a zero byte, in a UTF-8 of another kind.
     "3â‚¬À€",
+    # Would become U+001A, which U+FFFD stands for in ftfy's code pages.
+    "Â£3m\ufffd",
 ]
 
 
@@ -47,7 +49,7 @@ def test_what_is_whole_or_uncertain_stays(text):
 
 
 def test_the_cases_are_all_there():
-    assert (len(REPAIRED), len(LEFT_ALONE)) == (13, 12)
+    assert (len(REPAIRED), len(LEFT_ALONE)) == (13, 13)
 
 
 @pytest.mark.parametrize(

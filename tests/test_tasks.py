@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from finlora import config, task_list, tasks
-from finlora.build import BUILDERS
+from finlora.build import BUILDERS, SEED, dataset_files
 from finlora.errors import ConfigError, UsageError
-from finlora.task_checks import columns
 from tests.conftest import RUN
 
 ROOT = Path(__file__).parents[1]
@@ -151,10 +150,21 @@ def test_the_label_map_that_swaps_two_labels_is_kept_apart_from_the_right_one():
     assert dict(convert.published_labels) == {"0": "negative", "1": "neutral", "2": "positive"}
 
 
+def test_built_tasks_have_the_sizes_and_files_of_their_builders():
+    for name, builder in BUILDERS.items():
+        task = SHIPPED[builder.stem]
+        assert task.source.builder == name
+        assert tuple(task.path(Path("data"), side) for side in task.sides) == dataset_files(Path(), name)
+        sizes = [builder.train_rows, builder.test_rows]
+        if None in sizes:
+            sizes = [len(rows) for rows in builder.build(seed=SEED, train_rows=None, test_rows=None)[:2]]
+        assert list(task.rows.values()) == sizes
+
+
 def test_prompts_are_those_of_the_rows_built_here():
     for name, rows in {"sentiment_sample": BUILDERS["sentiment_sample"].build()[1]}.items():
         prompt = SHIPPED[name].prompt
-        assert columns(SHIPPED[name]) == ["text"]
+        assert SHIPPED[name].columns == ["text"]
         head, tail = prompt.format(text="\0").split("\0")
         assert [r for r in rows if not (r["context"].startswith(head) and r["context"].endswith(tail))] == []
 

@@ -4,19 +4,17 @@ A module of this package has functions that take rows and return findings; they 
 network, `schema` alone reads the file. `finlora.data_check` puts them together.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from finlora.data import Row
+from finlora.json_text import printable
 
 Severity = Literal["error", "warning", "note"]
 _LINES_SHOWN = 10
 _LONGEST_MESSAGE = 400
 _SINGULAR = {"have": "has", "are": "is", "do": "does"}
-# What a terminal would obey or could not print: control and formatting characters, half characters.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -106,11 +104,6 @@ def finding(
         tuple(partners[line] for line in shown if line in partners),
         figures or {},
     )
-
-
-def printable(text: str) -> str:
-    """Return a text without characters that a terminal would obey or could not print."""
-    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _shortened(text: str) -> str:

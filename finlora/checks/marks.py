@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 
 from finlora.checks import Finding, Rows, finding, rows_of
 
@@ -24,16 +25,17 @@ def usual(rows: Rows) -> str | None:
     return mark if count * 2 > len(rows.rows) else None
 
 
-def check(rows: Rows, mark: str | None) -> list[Finding]:
+def check(rows: Rows, known: Sequence[str]) -> list[Finding]:
     """Return the rows without an answer mark.
 
     Args:
         rows: the file.
-        mark: the task's; None takes the one that most rows end with.
+        known: the task's mark, or those of a mix's parts; empty takes the one that most rows end with.
     """
     if not rows.rows:
         return []
-    wanted = (mark or usual(rows) or "").strip()
+    found = usual(rows)
+    wanted = tuple(mark.strip() for mark in known) or ((found,) if found else ())
     if not wanted:
         words = "no mark such as 'Answer:' ends the questions"
         advice = "End each context with one, so that the model sees where the question stops"
@@ -41,6 +43,7 @@ def check(rows: Rows, mark: str | None) -> list[Finding]:
     without = [row.line for row in rows.rows if not row.context.rstrip().endswith(wanted)]
     if not without:
         return []
-    words = f"{rows_of(len(without), 'do')} not end with '{wanted}'"
+    shown = " or ".join(f"'{mark}'" for mark in wanted)
+    words = f"{rows_of(len(without), 'do')} not end with {shown}"
     advice = "Give all rows the same ending: the prompt that is trained is the prompt that is asked"
     return [finding("warning", "answer-mark", rows.file, without, words, advice)]

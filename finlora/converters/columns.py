@@ -2,23 +2,12 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from string import Formatter
-from typing import Any
 
 from finlora.converters import Converted, Dropped, Record
-from finlora.converters.mending import (
-    broken,
-    clean_text,
-    datasets_split,
-    keep_groups_apart,
-    without_duplicates,
-)
+from finlora.converters.mending import broken, clean_text, datasets_split, keep_groups_apart
+from finlora.converters.records import MOST_PROBLEMS, Pairs, Row, drawn, drop, each_once, fill, kept
 from finlora.errors import DataError, Problem, UsageError
 from finlora.tasks import SPLITS, Task
-
-_MOST_PROBLEMS = 20
-_Row = dict[str, Any]
-_Pairs = list[tuple[Record, _Row]]
 
 
 def convert(task: Task, records: Mapping[str, Sequence[Record]], as_published: bool) -> Converted:
@@ -37,46 +26,40 @@ def convert(task: Task, records: Mapping[str, Sequence[Record]], as_published: b
         DataError: a record lacks a column, or holds no text where one is wanted.
         UsageError: the task names no target, or no rule for one split.
     """
-    columns = _columns(task)
+    if task.convert.target is None:
+        raise UsageError(f"task '{task.id}': convert.target must name the column with the answer")
+    asked = task.columns
     mended: Counter[str] = Counter()
     dropped: list[Dropped] = []
     problems: list[Problem] = []
-    pairs: dict[str, _Pairs] = {}
+    pairs: dict[str, Pairs] = {}
     for split, found in records.items():
         pairs[split] = []
         for record in found:
-            row = _row(task, record, columns, as_published, mended)
+            row = _row(task, record, asked, as_published, mended)
             if isinstance(row, Problem):
                 problems.append(row)
-                if len(problems) == _MOST_PROBLEMS:
+                if len(problems) == MOST_PROBLEMS:
                     raise DataError(problems)
             elif isinstance(row, str):
-                dropped.append(Dropped(record.file, record.line, row))
+                dropped.append(drop(record, row))
             else:
                 pairs[split].append((record, row))
     if problems:
         raise DataError(problems)
     sides = _sides(task, pairs, as_published)
-    if not as_published:
-        sides = _each_once(task, sides, dropped)
-    rows = {side: [row for _, row in found] for side, found in sides.items()}
-    return Converted(rows, tuple(dropped), dict(mended))
-
-
-def _columns(task: Task) -> list[str]:
-    """Return the columns that a task's prompt names."""
-    if task.convert.target is None:
-        raise UsageError(f"task '{task.id}': convert.target must name the column with the answer")
-    names = [name for _, name, _, _ in Formatter().parse(task.prompt) if name]
-    return list(dict.fromkeys(names))
+    if as_published:
+        return Converted({side: [row for _, row in found] for side, found in sides.items()})
+    rows = each_once(_apart(task, sides, dropped), sides.get("test", []), dropped)
+    return Converted({side: rows[side] for side in sides}, tuple(dropped), dict(mended))
 
 
 def _row(
-    task: Task, record: Record, columns: Sequence[str], as_published: bool, mended: Counter[str]
-) -> _Row | str | Problem:
+    task: Task, record: Record, asked: Sequence[str], as_published: bool, mended: Counter[str]
+) -> Row | str | Problem:
     """Return the row of a record, why it has none, or what is wrong with the record."""
     rule = task.convert
-    wanted = [*columns, str(rule.target), *([rule.group] if rule.group else [])]
+    wanted = [*asked, str(rule.target), *([rule.group] if rule.group else [])]
     values = {}
     for column in wanted:
         if column not in record.values:
@@ -90,7 +73,7 @@ def _row(
     answer = values[str(rule.target)]
     changes: set[str] = set()
     if not as_published:
-        for column in columns:
+        for column in asked:
             values[column], found = clean_text(values[column])
             changes |= set(found)
             if why := broken(values[column]):
@@ -104,19 +87,17 @@ def _row(
             return f"{rule.target}: an answer that is none of the task's labels"
         if label != published:
             changes.add("label as the source means it")
-        mended.update(changes)
-    row = {"context": task.prompt.format(**{column: values[column] for column in columns}), "target": label}
+        # Sorted, as a set's order is another in each process, and a card keeps the order.
+        mended.update(sorted(changes))
+    row = {"context": fill(task, **{column: values[column] for column in asked}), "target": label}
     return {**row, rule.group: values[rule.group]} if rule.group else row
 
 
-def _sides(task: Task, pairs: Mapping[str, _Pairs], as_published: bool) -> dict[str, _Pairs]:
+def _sides(task: Task, pairs: Mapping[str, Pairs], as_published: bool) -> dict[str, Pairs]:
     """Return the pairs by side, divided by the task's rule where the source has one split only."""
-    wanted = [side for side in SPLITS if side in task.files]
-    if len(pairs) > 1 or len(wanted) < 2:
-        return {side: pairs.get(side, []) for side in wanted}
-    share, seed, group = task.split.test_share, task.split.seed, task.convert.group
-    if share is None or seed is None:
-        raise UsageError(f"task '{task.id}': its source has one split; split needs test_share and seed")
+    if len(pairs) > 1 or len(task.sides) < 2:
+        return {side: pairs.get(side, []) for side in task.sides}
+    (share, seed), group = drawn(task), task.convert.group
     (all_of_them,) = pairs.values()
     if group and not as_published:
         numbers = keep_groups_apart([row for _, row in all_of_them], group, share, seed)
@@ -125,24 +106,11 @@ def _sides(task: Task, pairs: Mapping[str, _Pairs], as_published: bool) -> dict[
     return {side: [all_of_them[i] for i in chosen] for side, chosen in zip(SPLITS, numbers, strict=True)}
 
 
-def _each_once(task: Task, sides: dict[str, _Pairs], dropped: list[Dropped]) -> dict[str, _Pairs]:
-    """Drop repeats, and training rows that the test rows give away."""
-    test = sides.get("test", [])
-    tests = [row for _, row in test]
-    kept = {"test": _kept(test, without_duplicates(tests), "repeats an earlier row", dropped)}
-    train = sides.get("train", [])
-    group = task.convert.group
-    if group:
-        held = {row[group] for row in tests}
-        apart = [i for i, (_, row) in enumerate(train) if row[group] not in held]
-        train = _kept(train, apart, f"its {group} is in the test rows too", dropped)
-    train = _kept(train, without_duplicates([row for _, row in train]), "repeats an earlier row", dropped)
-    outside = without_duplicates([row for _, row in train], apart_from=tests)
-    kept["train"] = _kept(train, outside, "is in the test rows too", dropped)
-    return {side: kept[side] for side in sides}
-
-
-def _kept(pairs: _Pairs, numbers: Sequence[int], why: str, dropped: list[Dropped]) -> _Pairs:
-    stay = set(numbers)
-    dropped += [Dropped(r.file, r.line, why) for i, (r, _) in enumerate(pairs) if i not in stay]
-    return [pairs[i] for i in numbers]
+def _apart(task: Task, sides: Mapping[str, Pairs], dropped: list[Dropped]) -> Pairs:
+    """Return the training rows whose group has no test row."""
+    train, group = sides.get("train", []), task.convert.group
+    if not group:
+        return train
+    held = {row[group] for _, row in sides.get("test", [])}
+    outside = [number for number, (_, row) in enumerate(train) if row[group] not in held]
+    return kept(train, outside, f"its {group} is in the test rows too", dropped)

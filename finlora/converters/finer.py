@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from finlora.converters import Converted, Dropped, Record
-from finlora.converters.records import LIST, Row, check, drop, sides_of
+from finlora.converters.records import LIST, Row, check, drop
 from finlora.converters.tagging import BATCH, Question, apart, prompt, sound
 from finlora.errors import UsageError
 from finlora.tasks import Task
@@ -44,7 +44,10 @@ def convert(task: Task, records: Mapping[str, Sequence[Record]], as_published: b
         raise UsageError(f"task '{task.id}': finer needs labels, the tags to choose from, and split.seed")
     known = frozenset(task.labels)
     check(records, _COLUMNS, lambda record: _fault(record, known))
-    wanted = {side: _shuffled(records.get(side, []), task.split.seed) for side in sides_of(task)}
+    seed = task.split.seed
+    wanted: dict[str, Iterator[Record]] = {
+        side: _shuffled(records.get(side, []), seed) for side in task.sides
+    }
     return _as_published(task, wanted) if as_published else _mended(task, wanted)
 
 
@@ -61,7 +64,7 @@ def _fault(record: Record, known: frozenset[str]) -> str | None:
 
 
 def _shuffled(found: Sequence[Record], seed: int) -> Iterator[Record]:
-    """Yield records in the order of `datasets.Dataset.shuffle`; most of a million have no tag and go again."""
+    """Yield records in the order of `datasets.Dataset.shuffle`: a million at once would fill the memory."""
     import numpy
 
     return (found[i] for i in numpy.random.default_rng(seed).permutation(len(found)).tolist())

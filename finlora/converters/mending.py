@@ -67,7 +67,10 @@ def _mend_word(word: str) -> str:
                 return word
     except UnicodeError:
         return word
-    return mended if again == word else word
+    # U+FFFD stands for a byte in ftfy's code pages, and would become a control character.
+    if again != word or (_CONTROL.search(mended) and not _CONTROL.search(word)):
+        return word
+    return mended
 
 
 def broken(text: str) -> str | None:
@@ -113,7 +116,12 @@ def without_duplicates(
 
 
 def _same(row: Mapping[str, Any]) -> Hashable:
-    return tuple(" ".join(str(row[column]).split()).casefold() for column in ("context", "target"))
+    return tuple(same(str(row[column])) for column in ("context", "target"))
+
+
+def same(text: str) -> str:
+    """Return what two texts have in common that differ in space or in the case of letters alone."""
+    return " ".join(text.split()).casefold()
 
 
 def keep_groups_apart(

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from finlora.converters import Converted, Dropped, Record
 from finlora.converters.columns import convert as convert_columns
 from finlora.converters.mending import broken, clean_text
-from finlora.converters.records import SENTENCE_IN_TEST, TEXT, Row, check, drop, fill, sides_of
+from finlora.converters.records import SENTENCE_IN_TEST, TEXT, Row, check, drop, fill
 from finlora.errors import UsageError
 from finlora.tasks import Task
 
@@ -49,11 +49,11 @@ def convert(task: Task, records: Mapping[str, Sequence[Record]], as_published: b
         raise UsageError(f"task '{task.id}': ner needs labels, the kinds to choose from")
     dropped: list[Dropped] = []
     mended: Counter[str] = Counter()
-    items = {side: _items(task, records.get(side, []), dropped, mended) for side in sides_of(task)}
+    items = {side: _items(task, records.get(side, []), dropped, mended) for side in task.sides}
     tested = {sentence for _, sentence in items.get("test", {})}
     for key in [key for key in items.get("train", {}) if key[1] in tested]:
         dropped += [drop(record, SENTENCE_IN_TEST) for record, _, _ in items["train"].pop(key)]
-    rows = {
+    rows: dict[str, list[Row]] = {
         side: [row for key, asked in found.items() if (row := _row(task, key, asked, dropped, mended))]
         for side, found in items.items()
     }

@@ -7,7 +7,7 @@ from typing import Any
 from finlora.converters import Dropped, Record
 from finlora.converters.mending import without_duplicates
 from finlora.errors import DataError, Problem, UsageError
-from finlora.tasks import SPLITS, Task
+from finlora.tasks import Task
 
 # What a column may hold.
 TEXT: tuple[type, ...] = (str,)
@@ -20,7 +20,7 @@ REPEATED = "repeats an earlier row"
 IN_TEST = "is in the test rows too"
 SENTENCE_IN_TEST = "its sentence is in the test rows too"
 
-_MOST_PROBLEMS = 20
+MOST_PROBLEMS = 20
 _KINDS = {TEXT: "text", CELL: "text or a number", LIST: "a list"}
 
 
@@ -44,7 +44,7 @@ def check(
         for record in found:
             if why := _fault(record, wanted) or fault(record):
                 problems.append(Problem(why, record.file, record.line))
-                if len(problems) == _MOST_PROBLEMS:
+                if len(problems) == MOST_PROBLEMS:
                     raise DataError(problems)
     if problems:
         raise DataError(problems)
@@ -61,7 +61,7 @@ def _fault(record: Record, wanted: Mapping[str, tuple[type, ...]]) -> str | None
     return None
 
 
-def fill(task: Task, **values: str) -> str:
+def fill(task: Task, /, **values: str) -> str:
     """Return the task's prompt filled with values.
 
     Raises:
@@ -88,11 +88,6 @@ def drawn(task: Task) -> tuple[float, int]:
     return task.split.test_share, task.split.seed
 
 
-def sides_of(task: Task) -> list[str]:
-    """Return the sides a task has rows on: train, test or both."""
-    return [side for side in SPLITS if side in task.files]
-
-
 def all_of(records: Mapping[str, Sequence[Record]]) -> list[Record]:
     """Return the records of every split, in order."""
     return [record for found in records.values() for record in found]
@@ -111,14 +106,22 @@ def each_once(train: Pairs, test: Pairs, dropped: list[Dropped]) -> dict[str, li
         test: as train.
         dropped: takes what was left out.
     """
-    tests = _kept(test, without_duplicates([row for _, row in test]), REPEATED, dropped)
-    trains = _kept(train, without_duplicates([row for _, row in train]), REPEATED, dropped)
+    tests = kept(test, without_duplicates([row for _, row in test]), REPEATED, dropped)
+    trains = kept(train, without_duplicates([row for _, row in train]), REPEATED, dropped)
     outside = without_duplicates([row for _, row in trains], apart_from=[row for _, row in tests])
-    trains = _kept(trains, outside, IN_TEST, dropped)
+    trains = kept(trains, outside, IN_TEST, dropped)
     return {"train": [row for _, row in trains], "test": [row for _, row in tests]}
 
 
-def _kept(pairs: Pairs, numbers: Sequence[int], why: str, dropped: list[Dropped]) -> Pairs:
+def kept(pairs: Pairs, numbers: Sequence[int], why: str, dropped: list[Dropped]) -> Pairs:
+    """Return the rows that stay.
+
+    Args:
+        pairs: records with their rows.
+        numbers: 0-based numbers of those that stay, in order.
+        why: the reason why the others go.
+        dropped: takes a note for each of them.
+    """
     stay = set(numbers)
     dropped += [drop(record, why) for i, (record, _) in enumerate(pairs) if i not in stay]
     return [pairs[i] for i in numbers]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from finlora.converters import Dropped, Record
+from finlora.converters.mending import same
 from finlora.converters.records import REPEATED, SENTENCE_IN_TEST, Row, drop, fill
 from finlora.tasks import Task
 
@@ -70,20 +71,15 @@ def sound(questions: Sequence[Question], dropped: list[Dropped]) -> list[Questio
 
 
 def _key(question: Question) -> tuple[str, str]:
-    return question.entity, _sentence(question)
-
-
-def _sentence(question: Question) -> str:
-    """Return the question's sentence, its case and spaces aside."""
-    return " ".join(question.sentence.split()).casefold()
+    return question.entity, same(question.sentence)
 
 
 def apart(questions: Sequence[Question], test: Sequence[Question], dropped: list[Dropped]) -> list[Question]:
     """Return the questions whose sentence no test question has."""
-    tested = {_sentence(question) for question in test}
+    tested = {same(question.sentence) for question in test}
     kept = []
     for question in questions:
-        if _sentence(question) in tested:
+        if same(question.sentence) in tested:
             dropped.append(drop(question.record, SENTENCE_IN_TEST))
         else:
             kept.append(question)

@@ -17,6 +17,7 @@ from decimal import Decimal
 from typing import Any
 
 from finlora.converters import Converted, Dropped, Record
+from finlora.converters.records import drawn, drop
 from finlora.converters.xbrl_questions import Question, kind_of, published_kind, questions
 from finlora.errors import DataError, Problem
 from finlora.filing_rows import LONGEST, TASKS, context, nearest, sides
@@ -32,7 +33,6 @@ MENDS = {
 }
 NO_FILING = "its filing is not among those that were brought"
 NO_FACTS = "its filing has no us-gaap fact in the context asked about"
-TEST_SHARE, SEED = 0.2, 42
 _KINDS = {task: kind for kind, task in TASKS.items()}
 _FACT = re.compile(r"<\s*([\w-]+:\w+)[^>]*>(.*?)</[^>]*>")
 _DEBRIS = re.compile(r"\s*\*\s*100\s*'\s*\)\s*$")
@@ -70,7 +70,7 @@ def convert(task: Task, records: Mapping[str, Sequence[Record]], as_published: b
         if question.facts or not question.document:
             there.append(question)
         else:
-            dropped.append(_dropped(question, NO_FACTS if question.document in brought else NO_FILING))
+            dropped.append(drop(question.record, NO_FACTS if question.document in brought else NO_FILING))
     return _published(there, kinds, dropped) if as_published else _mended(there, kinds, dropped, task)
 
 
@@ -96,10 +96,10 @@ def _reduced(train: Sequence[Question], dropped: list[Dropped]) -> list[Question
     for kind, some in by_kind.items():
         number = len(some) // 3 if kind in ("tag", "value") else len(some)
         kept += some[:number]
-        dropped += [_dropped(question, "not in the first third") for question in some[number:]]
+        dropped += [drop(question.record, "not in the first third") for question in some[number:]]
     kept.sort(key=lambda question: len(_published_text(question)))
     number = len(kept) - len(kept) // 10
-    dropped += [_dropped(question, "among the longest tenth") for question in kept[number:]]
+    dropped += [drop(question.record, "among the longest tenth") for question in kept[number:]]
     return kept[:number]
 
 
@@ -111,7 +111,7 @@ def _mended(asked: Sequence[Question], kinds: set[str], dropped: list[Dropped], 
         kind = kind_of(question.target)
         if kind and kind not in kinds:
             if published_kind(question) in kinds:
-                dropped.append(_dropped(question, f"belongs to {TASKS[kind]}"))
+                dropped.append(drop(question.record, f"belongs to {TASKS[kind]}"))
             continue
         mended, touched = _mend(question, kind)
         why = _unsound(mended, kind)
@@ -119,7 +119,7 @@ def _mended(asked: Sequence[Question], kinds: set[str], dropped: list[Dropped], 
         if not why and key in seen:
             why = "the same question in other words"
         if why:
-            dropped.append(_dropped(question, why))
+            dropped.append(drop(question.record, why))
             continue
         seen.add(key)
         counts.update(touched)
@@ -192,13 +192,13 @@ def _divided(
     sound: Sequence[tuple[Question, str]], dropped: list[Dropped], task: Task, counts: Counter[str]
 ) -> dict[str, list[dict[str, Any]]]:
     """Divide rows by company and year."""
-    share, seed = task.split.test_share or TEST_SHARE, SEED if task.split.seed is None else task.split.seed
+    share, seed = drawn(task)
     rows: dict[str, list[dict[str, Any]]] = {"train": [], "test": []}
     side = sides([(question.company, question.year) for question, _ in sound], share, seed)
     for question, kind in sound:
         where = side[question.company, question.year]
         if not where:
-            dropped.append(_dropped(question, "its company or its year belongs to the other side"))
+            dropped.append(drop(question.record, "its company or its year belongs to the other side"))
             continue
         room = LONGEST - len(context(question.instruction, (), question.question)) - len(question.target)
         asked = [place for place in _asked(question) if place is not None]
@@ -226,7 +226,3 @@ def _row(question: Question, kind: str, text: str) -> dict[str, Any]:
         **task,
         **{name: value for name, value in known.items() if value},
     }
-
-
-def _dropped(question: Question, why: str) -> Dropped:
-    return Dropped(question.record.file, question.record.line, why)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from finlora.converters import Converted, Dropped, Record
-from finlora.converters.mending import broken, clean_text, keep_groups_apart, sklearn_split
+from finlora.converters.mending import broken, clean_text, keep_groups_apart, same, sklearn_split
 from finlora.converters.near import clusters
 from finlora.converters.records import CELL, REPEATED, Row, all_of, check, drawn, drop, each_once, fill
 from finlora.tasks import Task
@@ -73,12 +73,12 @@ def _clean(
             changes |= set(changed)
             cells.append(text)
         term, meaning = cells
-        if not why and (known := meanings.get(_same(term))):
-            why = REPEATED if known == _same(meaning) else _DEFINED_OTHERWISE
+        if not why and (known := meanings.get(same(term))):
+            why = REPEATED if known == same(meaning) else _DEFINED_OTHERWISE
         if why:
             dropped.append(drop(record, why))
             continue
-        meanings[_same(term)] = _same(meaning)
+        meanings[same(term)] = same(meaning)
         mended.update(sorted(changes))
         pairs.append((record, _row(task, term, meaning)))
     return pairs
@@ -91,10 +91,6 @@ def _cell(record: Record, column: str) -> str:
 
 def _row(task: Task, term: str, meaning: str) -> Row:
     return {"context": fill(task, Term=term), "target": meaning}
-
-
-def _same(text: str) -> str:
-    return " ".join(text.split()).casefold()
 
 
 def _words(text: str) -> frozenset[str]:

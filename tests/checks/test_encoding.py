@@ -4,6 +4,7 @@ import pytest
 
 from finlora.checks import encoding
 from tests.checks.parts import asked, codes, only, rows
+from tests.test_mending import REPAIRED
 
 BROKEN = {
     "mojibake": [
@@ -69,3 +70,9 @@ def test_what_nobody_sees_is_a_note():
         "invisible-character",
     )
     assert (found.severity, found.lines) == ("note", (1, 2))
+
+
+@pytest.mark.parametrize("text", REPAIRED)
+def test_what_the_converters_repair_is_found(text):
+    assert "mojibake" in codes(encoding.check(asked(text)))
+    assert codes(encoding.check(asked(REPAIRED[text]))) == {}

@@ -29,7 +29,7 @@ EXAMPLES = {
     "calculation": "(50000000 / 3590000000) * 100",
 }
 OPENING = "Answer.\nExample question: Exapmle company's item?\nExample answer: "
-TASK = tasks.load()["tfns"]
+TASK = tasks.load()["xbrl_tags_extract"]
 Records = dict[str, list[Record]]
 
 
@@ -168,6 +168,25 @@ def test_every_mend_is_counted() -> None:
     assert row["task"] == "xbrl_value_extract"
     left = convert(a_task("tag"), records, as_published=False)
     assert reasons(left)["belongs to xbrl_value_extract"] == 3
+
+
+def test_amounts_among_the_tag_questions_come_back_as_value_questions_when_mended_alone() -> None:
+    amounts = [
+        bare("tag", company, 2023, "Accounts Receivable?", amount(company, 2023, "Assets") + ".0", "I")
+        for company in ("brkw", "qlmk", "ospv")
+    ]
+    mended = convert(a_task("value"), with_test(*amounts), as_published=False)
+    assert [len(mended.rows[side]) for side in ("train", "test")] == [2, 2]
+    assert mended.mended[MENDS["kind"]] == 3
+    published = convert(a_task("value"), with_test(*amounts), as_published=True)
+    assert published.rows == convert(a_task("value"), benchmark(), as_published=True).rows
+
+
+def test_the_value_task_reads_the_test_files_of_both() -> None:
+    source = tasks.load()["xbrl_value_extract"].source
+    assert isinstance(source, tasks.Bring)
+    names = [part.path for part in source.files["test"]]
+    assert names == ["xbrl_extract_value_test.jsonl", "xbrl_extract_tags_test.jsonl"]
 
 
 DROPPED = {

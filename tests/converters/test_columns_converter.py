@@ -8,6 +8,7 @@ from finlora.converters import Converted, Record
 from finlora.converters.columns import convert
 from finlora.errors import DataError, UsageError
 from finlora.tasks import Task
+from tests.converter_parts import seen_with_hash_seeds
 from tests.test_fetch import hub_source, task
 
 FREE = {"convert": {"target": "answer"}, "labels": [], "answer": "text"}
@@ -111,3 +112,22 @@ def test_groups_are_kept_apart_when_mended() -> None:
     given = made(**group)(train=records(*values[:20]), test=records(*values[20:22]))
     assert {drop.why for drop in given.dropped} == {"its company is in the test rows too"}
     assert len(given.rows["train"]) == 16
+
+
+def test_a_column_may_have_any_name() -> None:
+    found = made(prompt="{task} Answer:")(train=records({"task": "a", "answer": "b"}), test=[])
+    assert texts(found, "train") == [("a Answer:", "b")]
+
+
+def everything() -> str:
+    """Return what is made of a row that is mended in two ways, with the counts in their order."""
+    labels = {"1": "yes", "0": "no"}
+    swapped = {"target": "answer", "labels": labels, "published_labels": {"1": "no"}}
+    found = made(labels=["yes", "no"], convert=swapped)(train=records({"q": "Â£5", "answer": 1}), test=[])
+    return repr((found.rows, list(found.mended.items())))
+
+
+def test_counts_come_in_one_order_whatever_the_hash_seed() -> None:
+    seen = seen_with_hash_seeds("test_columns_converter")
+    both = "[('broken encoding repaired', 1), ('label as the source means it', 1)]"
+    assert (len(seen), both in seen.pop()) == (1, True)
