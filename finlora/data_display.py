@@ -8,6 +8,7 @@ import click
 
 from finlora.display import say, table
 from finlora.fetch import NEEDS_LICENCE, READ_TERMS
+from finlora.json_text import printable_lines
 from finlora.task_rows import SIDES, Outcome
 
 
@@ -73,7 +74,7 @@ def fetched(outcomes: Sequence[Outcome]) -> None:
     table(["task", "state", "train rows", "test rows", "dropped"], rows)
     for outcome in outcomes:
         if outcome.note:
-            say(f"{outcome.task}: {outcome.note}")
+            say(printable_lines(f"{outcome.task}: {outcome.note}"))
     if any(outcome.state == NEEDS_LICENCE for outcome in outcomes):
         say(READ_TERMS)
 
@@ -89,7 +90,7 @@ def checked_data(report: Any) -> None:
         for found in file.findings:
             severity = click.style(f"{found.severity:<7}", fg=colours[found.severity])
             click.echo(f"  {severity}  {found.code}: {found.message}")
-            if place := _place(found):
+            if place := _place(found, file.file):
                 click.echo(f"           at {place}")
             if found.advice:
                 click.echo(f"           {found.advice}")
@@ -100,10 +101,10 @@ def checked_data(report: Any) -> None:
     )
 
 
-def _place(found: Any) -> str:
-    """Return the lines of a finding, each with its partner where two were compared."""
+def _place(found: Any, file: str) -> str:
+    """Return the lines of a finding, each with its partner, or the name of another file."""
     if not found.lines:
-        return ""
+        return found.file if found.file != file else ""
     partners = found.against_lines
     if len(partners) == len(found.lines):
         lines = [f"{line} = {other}" for line, other in zip(found.lines, partners, strict=True)]

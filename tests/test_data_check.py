@@ -464,3 +464,11 @@ def test_a_name_with_nul(run):
     done = run("data", "check", "a\0b.jsonl")
     assert done.code in (1, 2)
     assert "Unexpected" not in done.err
+
+
+def test_a_file_to_compare_with_that_can_not_be_read_is_named(run, tmp_path):
+    path, pipe = write(tmp_path / "mine.jsonl", sound()), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    done = run("data", "check", path, "--against", pipe)
+    assert done.code == 1
+    assert f"file: is no regular file\n           at {pipe}\n" in done.out
