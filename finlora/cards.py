@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from finlora.errors import FinLoRAError
 from finlora.files import hold, sha256, sweep, write_atomic, write_json
 
 SCHEMA = 1
@@ -53,7 +54,11 @@ def publish(rows: Path, content: bytes, card: Mapping[str, Any]) -> None:
     for path in (rows, _pending(rows)):
         sweep(path)
     write_json(_pending(rows), card)
-    write_atomic(rows, content)
+    try:
+        write_atomic(rows, content)
+    except FinLoRAError:
+        _pending(rows).unlink(missing_ok=True)
+        raise
     _pending(rows).replace(path_of(rows))
 
 
