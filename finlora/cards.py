@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from finlora.converters import Dropped
+from finlora.errors import FinLoRAError
 from finlora.files import hold, sha256, sweep, write_atomic, write_json
 
 SCHEMA = 1
@@ -54,7 +55,11 @@ def publish(rows: Path, content: bytes, card: Mapping[str, Any]) -> None:
     for path in (rows, _pending(rows)):
         sweep(path)
     write_json(_pending(rows), card)
-    write_atomic(rows, content)
+    try:
+        write_atomic(rows, content)
+    except FinLoRAError:
+        _pending(rows).unlink(missing_ok=True)
+        raise
     _settle(rows)
 
 

@@ -58,7 +58,8 @@ def read_lines(path: Path) -> list[tuple[int, bytes]]:
     """
     name = str(path)
     if not path.is_file():
-        kind = "is a folder, not a JSONL file" if path.is_dir() else "no such dataset file"
+        kind = "is no regular file" if path.exists() else "no such dataset file"
+        kind = "is a folder, not a JSONL file" if path.is_dir() else kind
         raise DataError(
             [Problem(kind, name)], "Check dataset_path; `finlora configs list` shows what is present"
         )

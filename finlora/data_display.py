@@ -8,6 +8,7 @@ import click
 
 from finlora.display import say, table
 from finlora.fetch import NEEDS_LICENCE, READ_TERMS
+from finlora.json_text import printable_lines
 from finlora.task_rows import Outcome
 from finlora.tasks import SPLITS
 
@@ -74,7 +75,7 @@ def fetched(outcomes: Sequence[Outcome]) -> None:
     table(["task", "state", "train rows", "test rows", "dropped"], rows)
     for outcome in outcomes:
         if outcome.note:
-            say(f"{outcome.task}: {outcome.note}")
+            say(printable_lines(f"{outcome.task}: {outcome.note}"))
     if any(outcome.state == NEEDS_LICENCE for outcome in outcomes):
         say(READ_TERMS)
 
@@ -90,21 +91,21 @@ def checked_data(report: Any) -> None:
         for found in file.findings:
             severity = click.style(f"{found.severity:<7}", fg=colours[found.severity])
             click.echo(f"  {severity}  {found.code}: {found.message}")
-            if place := _place(found):
+            if place := _place(found, file.file):
                 click.echo(f"           at {place}")
             if found.advice:
                 click.echo(f"           {found.advice}")
         click.echo()
     click.echo(
-        f"{report.count('error')} errors, {report.count('warning')} warnings, {report.count('note')} notes "
+        f"{', '.join(_counted(report.count(kind), kind) for kind in colours)} "
         f"in {len(report.files)} file{'s' * (len(report.files) != 1)}"
     )
 
 
-def _place(found: Any) -> str:
-    """Return the lines of a finding, each with its partner where two were compared."""
+def _place(found: Any, file: str) -> str:
+    """Return the lines of a finding, each with its partner, or the name of another file."""
     if not found.lines:
-        return ""
+        return found.file if found.file != file else ""
     partners = found.against_lines
     if len(partners) == len(found.lines):
         lines = [f"{line} = {other}" for line, other in zip(found.lines, partners, strict=True)]
@@ -113,3 +114,7 @@ def _place(found: Any) -> str:
     more = f" and {found.count - len(lines):,} more" if found.count > len(lines) else ""
     other = f" (of {found.against})" if found.against and found.against != found.file and partners else ""
     return f"{found.file}:{', '.join(lines)}{more}{other}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"

@@ -4,6 +4,7 @@ import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from finlora import cards, task_rows
@@ -102,7 +103,8 @@ def _need(task: Task, tasks: Mapping[str, Task], options: Options) -> Outcome | 
     strict = [t for t in _under(task, tasks) if t.licence.terms != "free" and not isinstance(t.source, Mix)]
     if isinstance(source, Bring) and not options.files:
         paths = dict.fromkeys(part.path for parts in source.files.values() for part in parts)
-        words = [f"finlora data fetch {task.id}", *(f"--file PATH/{Path(path).name}" for path in paths)]
+        files = [quote(f"PATH/{Path(path).name}") for path in paths]
+        words = [f"finlora data fetch {task.id}", *(f"--file {file}" for file in files)]
         if strict:
             words.append("--accept-licence")
         return Outcome(task.id, "needs --file", f"get {source.where}\nThen: {' '.join(words)}")
@@ -172,5 +174,8 @@ def _outcome(root: Path, task: Task, tasks: Mapping[str, Task], options: Options
         found = task_rows.make(root, task, tasks, options, tell)
     except FinLoRAError as error:
         found = Outcome(task.id, FAILED, str(error))
+    except OSError as error:
+        # A folder that can't be read or locked ends this task, not the others.
+        found = Outcome(task.id, FAILED, f"{error.filename or root}: {error.strerror or error}")
     tell({"task": task.id, "doing": found.state})
     return found

@@ -133,3 +133,8 @@ def printable(text: str) -> str:
     Escape sequences, control characters and marks that turn the direction of text reach no terminal.
     """
     return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
+
+
+def printable_lines(text: str) -> str:
+    """Return a text of several lines, each as `printable` returns it; tabs stay."""
+    return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))

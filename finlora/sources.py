@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from finlora import hub, tables
@@ -83,11 +84,15 @@ def from_files(task: Task, source: Bring, given: Sequence[Path]) -> Source:
     for part in parts:
         found = _find(part, parts, given)
         if found is None:
+            name = quote(f"PATH/{Path(part.path).name}")
             raise UsageError(
                 f"'{task.id}' needs {part.path}, which is not among the files given\n"
-                f"Get {source.where}\nThen: finlora data fetch {task.id} --file PATH/{Path(part.path).name}"
+                f"Get {source.where}\nThen: finlora data fetch {task.id} --file {name}"
             )
         files[part.path] = found
+    for path, file in files.items():
+        # Before its digest is taken: a pipe or a device has no end.
+        tables.check_file(file, path)
     try:
         digests = {path: sha256(file) for path, file in files.items()}
     except OSError as error:

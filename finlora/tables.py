@@ -56,7 +56,7 @@ def read(path: Path, name: str, member: str | None = None, form: Form = _PLAIN) 
     Raises:
         DataError: the file is missing, is not what its ending says, or is faulty.
     """
-    _check_file(path, name)
+    check_file(path, name)
     shown = f"{name}/{member}" if member else name
     ending = Path(shown).suffix.lower()
     if ending not in _READERS:
@@ -85,7 +85,12 @@ def inside(folder: Path, relative: str) -> Path:
     return path
 
 
-def _check_file(path: Path, name: str) -> None:
+def check_file(path: Path, name: str) -> None:
+    """Refuse what can't be read to its end: a folder, a pipe, a device, a file that is too large.
+
+    Raises:
+        DataError: it is none that `read` takes, or there is none.
+    """
     kind = None
     if path.is_dir():
         kind = "is a folder, not a file"

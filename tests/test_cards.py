@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from finlora import cards
+from finlora.errors import FinLoRAError
 
 
 def card(content: bytes, **more: Any) -> dict[str, Any]:
@@ -70,3 +71,11 @@ def test_the_list_passes_over_what_is_no_card(rows: Path, tmp_path: Path) -> Non
         "| `train/mood_train.jsonl` | 1 | mood (mended) | org/set at aaaaaaaaaaaa | a / b c | 2026-01-31 |"
     ]
     assert cards.index(tmp_path).read_text() == text
+
+
+def test_rows_that_can_not_be_written_leave_no_card(tmp_path: Path) -> None:
+    rows = tmp_path / "x_train.jsonl"
+    rows.mkdir()
+    with pytest.raises(FinLoRAError, match="can't be written"):
+        cards.publish(rows, b"{}\n", {"schema": cards.SCHEMA})
+    assert list(tmp_path.iterdir()) == [rows]

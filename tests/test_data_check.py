@@ -60,7 +60,7 @@ def test_a_warning_does_not_fail_and_an_error_does(run, tmp_path):
     done = run("data", "check", path)
     assert done.code == 0
     assert f"at {path}:11 = 1" in done.out
-    assert done.out.endswith("0 errors, 1 warnings, 2 notes in 1 file\n")
+    assert done.out.endswith("0 errors, 1 warning, 2 notes in 1 file\n")
     write(path, [*rows, {**rows[0], "target": "negative"}])
     done = run("data", "check", path)
     assert done.code == 1
@@ -485,3 +485,11 @@ def test_a_name_with_nul(run):
     done = run("data", "check", "a\0b.jsonl")
     assert done.code in (1, 2)
     assert "Unexpected" not in done.err
+
+
+def test_a_file_to_compare_with_that_can_not_be_read_is_named(run, tmp_path):
+    path, pipe = write(tmp_path / "mine.jsonl", sound()), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    done = run("data", "check", path, "--against", pipe)
+    assert done.code == 1
+    assert f"file: is no regular file\n           at {pipe}\n" in done.out

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -316,6 +317,27 @@ def test_a_file_to_bring_says_what_from_where(project: Project, server: Hub, run
     assert (done.code, "strict needs --accept-licence: unstated\n" in done.err) == (2, True)
 
 
+def test_the_next_command_can_be_pasted(project: Project, server: Hub, run: Run) -> None:
+    for options in ([], ["--file", project.root]):
+        done = run("data", "fetch", "xbrl_term", *options)
+        assert "finlora data fetch xbrl_term --file 'PATH/XBRL Terminology.xlsx'\n" in done.err
+
+
+def test_a_pipe_is_refused_before_it_is_read(project: Project, server: Hub, run_process: Run) -> None:
+    own(project, task("brought", BRING, sides=["test"]))
+    os.mkfifo(project.root / "t.csv")
+    done = run_process("data", "fetch", "brought", "--file", "t.csv", cwd=project.root)
+    assert (done.code, "in/t.csv: is no regular file" in done.err) == (1, True)
+
+
+def test_names_in_a_source_do_not_steer_the_terminal(project: Project, server: Hub, run: Run) -> None:
+    own(project, task("brought", BRING, sides=["test"]))
+    (project.root / "t.csv").write_bytes(b"te\x1b[2Jxt,\x07label\nx,1\n")
+    done = run("data", "fetch", "brought", "--file", project.root / "t.csv")
+    assert (done.code, "columns found: te\\u001b[2Jxt, \\u0007label" in done.err) == (1, True)
+    assert run("data", "show", "\x1b[2Jx\x07").err.startswith("Error: no task '\\u001b[2Jx\\u0007'\n")
+
+
 @pytest.mark.parametrize("given", ["in/t.csv", "in", ".", "renamed.csv"])
 def test_a_file_that_was_brought(project: Project, server: Hub, run: Run, tmp_path: Path, given: str) -> None:
     own(project, task("brought", BRING, sides=["test"]))
@@ -545,3 +567,14 @@ def test_the_list_of_files_keeps_what_people_wrote(project: Project, server: Hub
     assert text.endswith("<!-- finlora data: end -->\nBelow.\n")
     assert text.count("begin -->") == 1
     assert text.count("mood (as published)") == 2
+
+
+def test_a_place_that_fails_one_task_fails_no_other(project: Project, server: Hub, run: Run) -> None:
+    add(project, server, "aaa")
+    add(project, server, "bbb")
+    (project.root / "data" / ".fetch-aaa.lock").mkdir(parents=True)
+    done = run("data", "fetch", "aaa", "bbb", "--json")
+    assert done.code == 1
+    found = {one["task"]: one for one in json.loads(done.out)}
+    assert (found["aaa"]["state"], found["bbb"]["state"]) == ("failed", "fetched")
+    assert found["aaa"]["note"].endswith(".fetch-aaa.lock: Is a directory")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from finlora.checks import Finding, Rows, finding, rows_of
+from finlora.checks.duplicates import normalised
 
 if TYPE_CHECKING:
     import numpy
@@ -198,10 +199,14 @@ def inside(rows: Rows, repeated: set[int]) -> list[Finding]:
 
 
 def between(train: Rows, test: Rows) -> list[Finding]:
-    """Look for questions, and for answers in words, of the test file that training has nearly alike."""
+    """Look for questions, and for answers in words, of the test file that training has nearly alike.
+
+    Equal questions are left out: `duplicates` tells of them.
+    """
     if not train.rows or not test.rows:
         return []
     contexts = [[row.context for row in rows.rows] for rows in (train, test)]
+    equal = {normalised(text) for text in contexts[0]}
     left_out = template([*contexts[0], *contexts[1]])
     sides: dict[str, tuple[list[str], list[str], frozenset[str]]] = {
         "question": (contexts[0], contexts[1], left_out)
@@ -212,6 +217,8 @@ def between(train: Rows, test: Rows) -> list[Finding]:
     found = []
     for what, (there, here, words) in sides.items():
         near = nearest_between(sketch(there, words), sketch(here, words))
+        if what == "question":
+            near = {i: pair for i, pair in near.items() if normalised(here[i]) not in equal}
         if near:
             found.append(_between(what, train, test, near))
     return found

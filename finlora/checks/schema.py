@@ -51,7 +51,7 @@ def read(path: Path) -> tuple[Rows, list[Finding]]:
         lines = data.read_lines(path)
     except DataError as error:
         message = "; ".join(problem.message for problem in error.problems)
-        return Rows(name, ()), [finding("error", "file", name, [], f"the file {message}", "Check the path")]
+        return Rows(name, ()), [finding("error", "file", name, [], message, "Check the path")]
     found = []
     if start.startswith(b"\xef\xbb\xbf"):
         words = "the file starts with a byte order mark"

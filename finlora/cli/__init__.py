@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
     except FinLoRAError as error:
         if os.environ.get("FINLORA_DEBUG"):
             raise
-        click.echo(f"{click.style('Error:', fg='red')} {error}", err=True)
+        click.echo(f"{click.style('Error:', fg='red')} {_safe(str(error))}", err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
@@ -46,18 +46,25 @@ def main(argv: list[str] | None = None) -> None:
     except OSError as error:
         if os.environ.get("FINLORA_DEBUG"):
             raise
-        place = f"{error.filename}: " if error.filename else ""
+        place = _safe(f"{error.filename}: ") if error.filename else ""
         click.echo(f"{click.style('Error:', fg='red')} {place}{error.strerror or error}", err=True)
         sys.exit(1)
     except Exception as error:
         if os.environ.get("FINLORA_DEBUG"):
             raise
         click.echo(
-            f"{click.style('Unexpected error:', fg='red')} {type(error).__name__}: {error}\n"
+            f"{click.style('Unexpected error:', fg='red')} {type(error).__name__}: {_safe(str(error))}\n"
             "This is a fault of FinLoRA; the traceback: run the command again with FINLORA_DEBUG=1",
             err=True,
         )
         sys.exit(1)
+
+
+def _safe(text: str) -> str:
+    """Return an error's text as a terminal may have it: names in it may come from somebody else's files."""
+    from finlora.json_text import printable_lines
+
+    return printable_lines(text)
 
 
 @click.group(context_settings=_CONTEXT)

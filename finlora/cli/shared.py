@@ -95,10 +95,9 @@ def config_around(path: Path | None) -> Path | None:
 
 def print_json(value: Any) -> None:
     """Print a record for programs; control characters in its texts stay escaped."""
-    from finlora.json_text import printable
+    from finlora.json_text import printable_lines
 
-    lines = json.dumps(value, indent=2, ensure_ascii=False).split("\n")
-    click.echo("\n".join(map(printable, lines)))
+    click.echo(printable_lines(json.dumps(value, indent=2, ensure_ascii=False)))
 
 
 def warn_of_others(file: Any, name: str) -> None:

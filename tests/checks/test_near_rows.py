@@ -155,3 +155,11 @@ def test_rows_that_are_only_rather_near_are_a_note():
     found = only(near.between(asked(*(text(words) for words in kept)), test), "near-question")
     assert (found.severity, found.figures["near"], found.figures["nearer"]) == ("note", 1, 0)
     assert (found.lines, found.against_lines) == ((1,), (3,))
+
+
+def test_an_equal_question_is_told_of_elsewhere():
+    kept = [text(words) for words in sentences(30, seed=7)]
+    cousin = kept[5].rsplit(" ", 1)[0] + " other"
+    test = rows([(kept[2], "up"), (cousin, "up")], "test.jsonl")
+    found = only(near.between(asked(*kept), test), "near-question")
+    assert (found.lines, found.against_lines, found.figures["near"]) == ((2,), (6,), 1)
