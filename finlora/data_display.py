@@ -12,6 +12,9 @@ from finlora.json_text import printable_lines
 from finlora.task_rows import Outcome
 from finlora.tasks import SPLITS
 
+# So many missing files are told of one by one.
+_FEW = 3
+
 
 class Fetching:
     """Shows several tasks being fetched at once: a bar each on a terminal, a line for each step in a log."""
@@ -83,7 +86,11 @@ def fetched(outcomes: Sequence[Outcome]) -> None:
 def checked_data(report: Any) -> None:
     """Print what was found in datasets, file by file, and what to do about it."""
     colours = {"error": "red", "warning": "yellow", "note": "blue"}
+    absent = [file for file in report.files if [one.code for one in file.findings] == ["missing"]]
+    few = len(absent) < _FEW
     for file in report.files:
+        if file in absent and not few:
+            continue
         about = [f"{file.rows:,} row{'s' * (file.rows != 1)}"]
         about += [f"task {file.task}"] * bool(file.task)
         about += [f"against {', '.join(file.against)}"] * bool(file.against)
@@ -96,6 +103,9 @@ def checked_data(report: Any) -> None:
             if found.advice:
                 click.echo(f"           {found.advice}")
         click.echo()
+    if not few:
+        click.echo(f"not there, though runs name them: {', '.join(file.file for file in absent)}")
+        click.echo("Where each comes from: finlora data list\n")
     click.echo(
         f"{', '.join(_counted(report.count(kind), kind) for kind in colours)} "
         f"in {len(report.files)} file{'s' * (len(report.files) != 1)}"

@@ -43,7 +43,7 @@ class Asked:
     """What is to be checked.
 
     Args:
-        what: a run, a file, or `all`.
+        what: a run, a task, a file, or `all`.
         run: for a file: the run whose tokenizer counts, and whose sequence_len for a training file.
         task: for a file: the task it belongs to.
         against: for a file: further files to compare it with.
@@ -76,13 +76,16 @@ def chosen(file: ConfigFile | None, asked: Asked) -> list[Target]:
         _refuse_details(asked, "a run")
         run = file.pick(name)
         return _marked(_trained(file, registry, file.resolve(run.dataset_path), {name: run}), registry)
+    if name in registry and not os.path.lexists(name):
+        _refuse_details(asked, "a task")
+        return _of_task(registry, registry[name], (file.root if file else Path.cwd()) / "data")
     path = Path(name)
     if os.path.lexists(path) or path.suffix or path.name != name:
         return _marked([_one(file, registry, path, asked)], registry)
-    near = did_you_mean(name, file.names) if file else ""
+    near = did_you_mean(name, [*(file.names if file else ()), *registry])
     raise UsageError(
-        f"no run and no file '{name}'{near}\n"
-        "Check a file, a run (see them with: finlora configs list), or: finlora data check all"
+        f"no run, no task and no file '{name}'{near}\n"
+        "Check a file, a run (finlora configs list), a task (finlora data list), or: finlora data check all"
     )
 
 
@@ -102,6 +105,16 @@ def _marks(task: tasks.Task | None, registry: Mapping[str, tasks.Task]) -> tuple
 def _refuse_details(asked: Asked, what: str) -> None:
     if asked.run or asked.task or asked.against:
         raise UsageError(f"--run, --task and --against go with a file, not with {what}")
+
+
+def _of_task(registry: Mapping[str, tasks.Task], task: tasks.Task, data: Path) -> list[Target]:
+    """Return a task's files, its training rows beside the test files that belong to them."""
+    targets = []
+    for side in task.sides:
+        path = task.path(data, side)
+        tests = _tests(path, task, registry, data) if side == "train" else []
+        targets.append(Target(_shown(path), task, against=tuple(map(_shown, tests)), held_out=side == "test"))
+    return targets
 
 
 def _one(file: ConfigFile | None, registry: Mapping[str, tasks.Task], path: Path, asked: Asked) -> Target:

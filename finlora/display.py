@@ -24,8 +24,9 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
     console = Console() if sys.stdout.isatty() else Console(width=max(80, _width(columns, rows)))
     grid = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        grid.add_column(column, overflow="fold")
+    for place, column in enumerate(columns):
+        # What a line is about stays in one piece: people copy it.
+        grid.add_column(column, overflow="fold", no_wrap=place == 0)
     for row in rows:
         grid.add_row(*row)
     console.print(grid, soft_wrap=not sys.stdout.isatty(), markup=False)
@@ -223,11 +224,11 @@ def tasks(lines: Iterable[Any]) -> None:
         counts = " / ".join(
             f"{line.rows[side]:,}" if side in line.rows else "-" for side in ("train", "test")
         )
-        terms = "" if line.terms == "free" else line.terms
         here = " ".join(line.here) or "-"
-        rows.append([line.task, line.family, line.answer, counts, line.source, line.licence, terms, here])
-    table(["task", "family", "answer", "train / test", "source", "licence", "terms", "here"], rows)
-    say("all about one: finlora data show TASK")
+        licence = line.licence + " *" * (line.terms != "free")
+        rows.append([line.task, line.answer, counts, licence, here, line.source])
+    table(["task", "answer", "train / test", "licence", "here", "source"], rows)
+    say("* wants --accept-licence. All about one: finlora data show TASK")
 
 
 def sections(title: str, parts: Iterable[tuple[str, Sequence[str]]]) -> None:

@@ -15,10 +15,10 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from finlora import builtin, launch
+from finlora.causes import INSTALL
 from finlora.errors import FinLoRAError
 from finlora.privacy import OFFLINE, QUIET
 
-_INSTALL = "pip install 'finlora[train]'"
 _GIB = 2**30
 # Relative distance of a quantised product from the exact one: usual is 0.09 (NF4) and 0.004 (int8).
 _FAR = {"4": 0.2, "8": 0.05}
@@ -91,7 +91,7 @@ def _read(probe: "Future[Any]", name: str, judge: Callable[..., Check], *more: s
         result = probe.result()
     except FinLoRAError as error:
         last = str(error).splitlines()[-1].rpartition(" failed: ")[2].strip()
-        return Check(name, "fail", last or "the import crashed", f"{_INSTALL} (into a fresh environment)")
+        return Check(name, "fail", last or "the import crashed", f"{INSTALL} (into a fresh environment)")
     return judge(name, result, *more)
 
 
@@ -132,9 +132,9 @@ def _packages() -> Check:
         if pin and version.partition("+")[0] != pin:
             other.append(f"{name} {version} (tried with {pin})")
     if missing:
-        return Check("training packages", "fail", f"not installed: {', '.join(missing)}", _INSTALL)
+        return Check("training packages", "fail", f"not installed: {', '.join(missing)}", INSTALL)
     if other:
-        return Check("training packages", "warn", ", ".join(other), _INSTALL)
+        return Check("training packages", "warn", ", ".join(other), INSTALL)
     return Check("training packages", "ok", f"all {len(pins)} as pinned")
 
 

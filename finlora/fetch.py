@@ -7,10 +7,10 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from finlora import cards, task_rows
+from finlora import cards, hub, task_rows
 from finlora.errors import FinLoRAError, UsageError
 from finlora.task_rows import Options, Outcome
-from finlora.tasks import Bring, Built, Mix, Task, Unpublished, pick
+from finlora.tasks import Bring, Built, Hub, Mix, Task, Unpublished, pick
 
 ALL = "all"
 FAILED = "failed"
@@ -57,6 +57,8 @@ def run(
         with guard:
             on_event(event)
 
+    if any(isinstance(task.source, Hub) for task in ready):
+        hub.load()
     one = [task for task in ready if not isinstance(task.source, Mix)]
     done = _at_once([lambda task=task: _outcome(root, task, tasks, options, tell) for task in one])  # type: ignore[misc]
     # A mix may be made of mixes: those with less under them come first.

@@ -13,7 +13,7 @@ from finlora.config import ConfigFile
 from finlora.errors import LaunchError, UsageError
 from finlora.events import Asked, Job
 from finlora.files import hold, sha256, write_atomic
-from finlora.machine_checks import check_machine
+from finlora.machine_checks import check_machine, check_packages
 from finlora.training_plan import Options, Plan, plan, seen_from
 
 Say = Callable[[str], None]
@@ -60,6 +60,7 @@ def run(file: ConfigFile, name: str, options: Options, say: Say, on_event: OnEve
     """
     made = plan(file, name, options)
     check_machine(made)
+    check_packages()
     if made.cluster.rank == 0:
         adapters.mend(made.adapter)
     if made.adapter.exists() and not options.overwrite:

@@ -1,10 +1,11 @@
-"""The Hugging Face hub: the named files of a dataset repository, and what its failures mean.
+"""The Hugging Face hub: the named files of a dataset repository.
 
 The hub's own library decides on endpoint, token, cache and offline mode (HF_ENDPOINT, HF_TOKEN, HF_HOME,
 HF_HUB_OFFLINE). Files are only ever read; nothing in a repository is run.
 """
 
 import hashlib
+import logging
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,12 +16,11 @@ from urllib.parse import urlsplit
 
 from finlora.errors import HubError
 from finlora.files import sha256
+from finlora.hub_errors import LOG_IN, answer_of, explain, status_of
 
 T = TypeVar("T")
 _TRIES = 4
 _LONGEST_WAIT = 120.0
-LOG_IN = "log in with `hf auth login` or set HF_TOKEN"
-
 
 OnBytes = Callable[[str, int, int | None], None]
 
@@ -94,6 +94,16 @@ def take(
     return Taken(commit, files, digests)
 
 
+def load() -> None:
+    """Import the hub's library; its parts come lazily, and two threads that meet in that both fail."""
+    import huggingface_hub
+
+    for part in ("HfApi", "constants", "hf_hub_download"):
+        getattr(huggingface_hub, part)
+    # Its own words on what it tries again; we say it once, in the end.
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+
+
 def _newest(repo: str, wait: Callable[[float], None]) -> str:
     from huggingface_hub import HfApi, constants
 
@@ -146,7 +156,7 @@ def _download(repo: str, commit: str, path: str, on_bytes: OnBytes, wait: Callab
             )
         except OSError as error:
             # The size is another than announced: what is there can't be completed, only begun anew.
-            force = "Consistency check failed" in str(error) or _status(error) == 416
+            force = "Consistency check failed" in str(error) or status_of(error) == 416
             raise
 
     return _patiently(get, wait)
@@ -186,7 +196,7 @@ def _pause(error: Exception, attempt: int) -> float | None:
     """Return the seconds to wait before another try, or None where another would end the same."""
     import httpx
 
-    answer = _answer(error)
+    answer = answer_of(error)
     if answer is None:
         cut = isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.TimeoutException)
         return float(attempt) if cut or "Consistency check failed" in str(error) else None
@@ -195,20 +205,6 @@ def _pause(error: Exception, attempt: int) -> float | None:
     asked = answer.headers.get("Retry-After", "")
     seconds = float(asked) if asked.isdecimal() else 2.0 ** (attempt - 1)
     return seconds if seconds <= _LONGEST_WAIT else None
-
-
-def _answer(error: BaseException | None) -> Any:
-    """Return the hub's answer that an error, or what it came from, stands for."""
-    while error is not None:
-        if (answer := getattr(error, "response", None)) is not None:
-            return answer
-        error = error.__cause__
-    return None
-
-
-def _status(error: Exception) -> int | None:
-    answer = _answer(error)
-    return None if answer is None else int(answer.status_code)
 
 
 def _is_what_the_hub_named(file: Path, digest: str) -> bool:
@@ -242,58 +238,3 @@ def _say(repo: str, error: Exception) -> str:
         instead="behind a firewall set HF_ENDPOINT to a mirror, or HTTPS_PROXY to a proxy",
     )
     return f"{repo} can't be fetched: {problem}\nWhat to do: {step}"
-
-
-def explain(error: Exception, noun: str, page: str, absent: str, instead: str) -> tuple[str, str]:
-    """Say what a failure of the hub's library means, without any of its text, and what to do.
-
-    Args:
-        error: what the library raised.
-        noun: model or dataset.
-        page: host and path of its page.
-        absent: what to do where there is no such repository.
-        instead: what else there is where the hub can't be reached.
-
-    Returns:
-        The problem and the next step.
-
-    Raises:
-        Exception: the error itself, where it is none of the hub's or the network's.
-    """
-    import httpx
-    from huggingface_hub import errors
-
-    host = page.partition("/")[0]
-    status = _status(error)
-    if isinstance(error, errors.GatedRepoError):
-        licence = f"accept the licence on the {noun}'s page ({page}), then {LOG_IN}"
-        return f"{host} gives it only to those who accepted its licence", licence
-    if isinstance(error, errors.RepositoryNotFoundError):
-        return f"{host} knows no such {noun}, or it is private", absent
-    if isinstance(error, errors.RevisionNotFoundError):
-        return f"{host} has no such revision of it", f"see its revisions on {page}/commits/main"
-    if isinstance(error, errors.RemoteEntryNotFoundError):
-        return f"{host} has no such file in it ({_file_of(error)})", f"see its files on {page}/tree/main"
-    if status in (401, 403):
-        return f"{host} refuses access (status {status})", f"{LOG_IN} with a token that may read it"
-    if status == 429:
-        step = (
-            f"wait some minutes and try again; those who {LOG_IN.replace(' or ', ', or ')} may ask more often"
-        )
-        return f"{host} answers that it was asked too often (status 429)", step
-    # A download through hf_xet fails with RuntimeError.
-    if not isinstance(error, errors.HfHubHTTPError | httpx.HTTPError | OSError | RuntimeError):
-        raise error
-    if status is None and isinstance(error, OSError) and error.errno is not None:
-        return f"the hub's cache can't be written: {error.strerror}", "free some space, try again"
-    if status is None and (
-        isinstance(error, httpx.RemoteProtocolError | httpx.ReadError) or "Consistency check" in str(error)
-    ):
-        return f"the answer of {host} was cut off", "try again; what came is kept, and it goes on from there"
-    problem = f"{host} answers with status {status}" if status else f"{host} can't be reached"
-    return problem, f"try again; {instead}"
-
-
-def _file_of(error: Exception) -> str:
-    answer = _answer(error)
-    return "" if answer is None else str(answer.request.url.path).partition("/resolve/")[2].partition("/")[2]

@@ -124,6 +124,9 @@ def shown(value: Any) -> str:
     """Return a value as messages show it: text as it is, all else as JSON; None is absent."""
     if value is None:
         return "absent"
+    if isinstance(value, float) and value.is_integer():
+        # 1 and 1.0 are one setting.
+        value = int(value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 

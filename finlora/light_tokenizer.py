@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from finlora import model_folder
+from finlora.causes import INSTALL
 from finlora.errors import BaseModelError
 
 
@@ -23,9 +24,7 @@ class LightTokenizer:
         try:
             from tokenizers import Tokenizer
         except ImportError:
-            raise BaseModelError(
-                "counting tokens needs the package tokenizers: pip install 'finlora[train]'"
-            ) from None
+            raise BaseModelError(f"counting tokens needs the package tokenizers; {INSTALL}") from None
         name = str(folder)
         if not (folder / "tokenizer.json").is_file():
             raise BaseModelError(f"{name}: no tokenizer.json there")

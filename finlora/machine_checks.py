@@ -1,11 +1,23 @@
 """What this machine can't train, said before anything is fetched or started."""
 
 import shutil
+from importlib.util import find_spec
 
 from finlora import launch
+from finlora.causes import INSTALL, NOT_INSTALLED
 from finlora.config import RunConfig
-from finlora.errors import UsageError
+from finlora.errors import FinLoRAError, UsageError
 from finlora.training_plan import Plan
+
+
+def check_packages() -> None:
+    """Check that what trains is installed at all.
+
+    Raises:
+        FinLoRAError: it is not.
+    """
+    if find_spec("axolotl") is None or find_spec("torch") is None:
+        raise FinLoRAError(f"{NOT_INSTALLED}\nWhat to do: {INSTALL}")
 
 
 def check_machine(made: Plan) -> None:

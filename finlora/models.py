@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from finlora import builtin, hub
+from finlora import builtin
+from finlora.causes import INSTALL
 from finlora.errors import BaseModelError, FinLoRAError, did_you_mean
 from finlora.files import fingerprint
+from finlora.hub_errors import LOG_IN, explain
 from finlora.launch import run_tool
 from finlora.model_folder import (
     TOKENIZERS,
@@ -151,11 +153,11 @@ def _download(name: str, wanted: list[str]) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=wanted, ignore_patterns=_OTHER_FILES))
     except Exception as error:
-        problem, step = hub.explain(
+        problem, step = explain(
             error,
             "model",
             page,
-            absent=f"check the name; for a private model {hub.LOG_IN}; a folder is written ./{name}",
+            absent=f"check the name; for a private model {LOG_IN}; a folder is written ./{name}",
             instead="behind a firewall set HF_ENDPOINT to a mirror, or copy the model's folder here "
             f"and name it with ./ in front; no hub is needed for {builtin.NAME}",
         )
@@ -246,7 +248,7 @@ def _peft_targets(kind: Any) -> list[str]:
     except FinLoRAError as error:
         raise BaseModelError(
             f"PEFT's table of modules can't be read: {error}\n"
-            "What to do: pip install 'finlora[train]', or choose the modules with lora_target_modules"
+            f"What to do: {INSTALL}; or choose the modules with lora_target_modules"
         ) from None
     return list(json.loads(printed.splitlines()[-1]).get(kind, []))
 

@@ -108,6 +108,7 @@ def rehearse(
     made = training_plan.plan(file, name, Options(processes=stand_ins.PROCESSES))
     # What no machine can train is not rehearsed either.
     machine_checks.check_stage(made.run, made.zero_stage, "cuda")
+    machine_checks.check_packages()
     if not made.dataset.is_file():
         raise DataError(
             [Problem("no such dataset file, and nothing can be rehearsed without it", str(made.dataset))],

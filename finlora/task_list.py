@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 from finlora.config import ConfigFile
@@ -102,7 +103,7 @@ def page(shown: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
     parts = [
         ("family", [f"{task['family']}; an answer is: {task['answer']}"]),
         ("labels", [", ".join(task["labels"])] if task["labels"] else []),
-        ("prompt", [task["prompt"]] if task["prompt"] else []),
+        ("prompt", [_filled(task["prompt"])] if task["prompt"] else []),
         ("scored by", [", ".join(task["metrics"])] if task["metrics"] else []),
         ("longest answer", [f"{task['max_new_tokens']} tokens"] if "max_new_tokens" in task else []),
         ("source", list(_source(task["source"]))),
@@ -186,3 +187,11 @@ def runs_of(task: Task, tasks: Mapping[str, Task], file: ConfigFile) -> list[str
 def records(lines: list[TaskLine]) -> list[dict[str, Any]]:
     """Return the overview for programs."""
     return [asdict(line) for line in lines]
+
+
+def _filled(prompt: str) -> str:
+    """Return a prompt with its columns as ‹column›, and its own braces as they will stand in a row."""
+    return "".join(
+        text + (f"‹{column}›" if column is not None else "")
+        for text, column, _, _ in Formatter().parse(prompt)
+    )

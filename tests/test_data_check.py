@@ -354,7 +354,7 @@ def test_every_row_of_a_small_file_is_counted():
 # Files that are none, or hold what nobody expects: name to (what makes it, a code that must be found).
 ROW = b'{"context": "q Answer:", "target": "a"}\n'
 BAD = {
-    "missing": (lambda path: None, "file"),
+    "missing": (lambda path: None, "missing"),
     "folder": (lambda path: path.mkdir(), "file"),
     "empty": (lambda path: path.write_bytes(b""), "file"),
     "only_spaces": (lambda path: path.write_bytes(b" \n\t\n\r\n"), "file"),
@@ -493,3 +493,28 @@ def test_a_file_to_compare_with_that_can_not_be_read_is_named(run, tmp_path):
     done = run("data", "check", path, "--against", pipe)
     assert done.code == 1
     assert f"file: is no regular file\n           at {pipe}\n" in done.out
+
+
+def test_a_task_is_its_files(run, project, monkeypatch):
+    monkeypatch.chdir(project.root)
+    project.write_config({"first_run": RUN})
+    train, test = (f"data/{side}/sentiment_sample_{side}.jsonl" for side in ("train", "test"))
+    assert run("data", "build", "sentiment_sample").code == 0
+    done = json.loads(run("data", "check", "sentiment_sample", "--json").out)
+    assert [(one["file"], one["against"]) for one in done["files"]] == [(train, [test]), (test, [])]
+    absent = run("data", "check", "tfns")
+    assert absent.code == 1
+    assert absent.out.count("Get it with: finlora data fetch tfns") == 2
+    assert "Make it with: finlora data build ner" in run("data", "check", "ner_built").out
+    assert "Nobody has published it" in run("data", "check", "cfa").out
+    assert "no run, no task and no file 'tfnz', did you mean" in run("data", "check", "tfnz").err
+
+
+def test_files_of_runs_that_are_not_there_are_one_line(run, project, monkeypatch):
+    monkeypatch.chdir(project.root)
+    runs = {f"run_{i}": {**RUN, "dataset_path": f"../data/train/none_{i}.jsonl"} for i in range(3)}
+    project.write_config({"first_run": RUN, **runs})
+    out = run("data", "check", "all").out
+    names = ", ".join(f"data/train/none_{i}.jsonl" for i in range(3))
+    assert f"not there, though runs name them: {names}\n" in out
+    assert out.count("none_0") == 1

@@ -62,7 +62,7 @@ def test_a_library_that_breaks_fails_its_check_alone(
     check = doctor._read(probed(probe), module, doctor._importable)
     assert (check.name, check.state) == (module, "fail")
     assert found in check.found
-    assert "pip install 'finlora[train]'" in check.fix
+    assert "pip install '.[train]' -c constraints.txt" in check.fix
 
 
 def test_a_wrong_product_fails() -> None:
@@ -103,7 +103,7 @@ def test_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
     missing = doctor._packages()
     assert (missing.state, missing.found) == ("fail", "not installed: gone-for-good")
-    assert missing.fix == "pip install 'finlora[train]'"
+    assert missing.fix.endswith("pip install '.[train]' -c constraints.txt")
     python = doctor._python()
     assert python.state == "fail"
     assert ">=3.99" in python.fix

@@ -184,3 +184,13 @@ def test_the_environment_is_the_librarys(server: Hub, tmp_path: Path) -> None:
     server.requests.clear()
     assert "is not in the hub's cache" in child(HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path / "other")).stderr
     assert server.requests == []
+
+
+def test_the_library_is_whole_before_threads_share_it() -> None:
+    # Its parts come lazily, and two threads that meet in an import both fail.
+    code = (
+        "import sys; from finlora import hub; hub.load(); "
+        "print({'huggingface_hub.hf_api', 'huggingface_hub.file_download'} <= set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("True\n", "")

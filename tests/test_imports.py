@@ -22,7 +22,8 @@ SAME_FLOOR = {
     ("builtin", "launch"),
     ("models", "launch"),
     ("models", "builtin"),
-    ("models", "hub"),
+    ("models", "hub_errors"),
+    ("hub", "hub_errors"),
     ("inference", "models"),
     ("inference", "answers"),
     ("inference", "cpu_patches"),
@@ -216,8 +217,8 @@ def test_nothing_imports_the_command_line():
         ("urllib", {"deepspeed", "hub", "models", "doctor"}),
         ("lxml", {"xbrl_document"}),
         ("http", {"deepspeed"}),
-        ("httpx", {"hub", "doctor"}),
-        ("huggingface_hub", {"hub", "models", "doctor"}),
+        ("httpx", {"hub", "hub_errors", "doctor"}),
+        ("huggingface_hub", {"hub", "hub_errors", "models", "doctor"}),
         ("pyarrow", {"sheets"}),
         ("openpyxl", {"sheets"}),
         ("axolotl", {"axolotl_plugin", "answer_logits", "machines", "probes"}),
@@ -234,7 +235,7 @@ def test_hub_models_and_doctor_take_addresses_apart_and_open_none():
     names = {
         target
         for name, tree in TREES.items()
-        if module_of(name) in ("hub", "models", "doctor")
+        if module_of(name) in ("hub", "hub_errors", "models", "doctor")
         for target in imports(tree)
         if target.startswith("urllib")
     }

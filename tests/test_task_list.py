@@ -64,10 +64,10 @@ def test_one_family_alone(family, count, tmp_path):
 
 def test_list_prints_a_table_and_json(project, run):
     table = run("data", "list", "--config", project.config)
-    assert (table.code, table.err) == (0, "all about one: finlora data show TASK\n")
+    assert (table.code, table.err) == (0, "* wants --accept-licence. All about one: finlora data show TASK\n")
     assert len(table.out.splitlines()) == len(SHIPPED) + 1
     [line] = [line for line in table.out.splitlines() if line.startswith("tfns ")]
-    words = "tfns general label 9,543 / 2,388 zeroshot/twitter-financial-news-sentiment MIT -"
+    words = "tfns label 9,543 / 2,388 MIT - zeroshot/twitter-financial-news-sentiment"
     assert " ".join(line.split()) == words
     printed = json.loads(run("data", "list", "--config", project.config, "--json").out)
     assert [record["task"] for record in printed] == [
@@ -88,7 +88,7 @@ def test_show_tells_source_terms_split_files_runs_and_faults(project, run):
     assert (shown.code, shown.err) == (0, "")
     for part in [
         "Financial PhraseBank: The sentiment of sentences",
-        "Input: {sentence}",
+        "Input: ‹sentence›",
         "takala/financial_phrasebank on the Hugging Face hub, revision: unpinned",
         "train: data/FinancialPhraseBank-v1.0.zip, in it FinancialPhraseBank-v1.0/Sentences_50Agree.txt",
         "CC BY-NC-SA 3.0; non-commercial, so it wants --accept-licence",

@@ -59,9 +59,7 @@ def _balance(rows: Rows, lines: dict[str, list[int]]) -> Finding:
     accuracy, f1 = majority([count for _, count in counts])
     shown = ", ".join(f"{_short(label)} {count:,}" for label, count in counts[:_NAMED])
     more = f" and {len(counts) - _NAMED} more" if len(counts) > _NAMED else ""
-    words = (
-        f"labels: {shown}{more}; always '{_short(counts[0][0])}' scores {accuracy:.1%}, weighted F1 {f1:.3f}"
-    )
+    words = f"{shown}{more}; always '{_short(counts[0][0])}' scores {accuracy:.1%}, weighted F1 {f1:.3f}"
     figures = {"labels": dict(counts), "majority_accuracy": accuracy, "majority_weighted_f1": f1}
     return finding("note", "labels", rows.file, [], words, figures=figures)
 

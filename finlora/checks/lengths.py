@@ -44,11 +44,16 @@ def check(
     figures = {"percentiles": marks, "sequence_len": sequence_len, "enough_for_99_percent": enough}
     shown = ", ".join(f"{value:,} ({name if name == 'max' else name + '%'})" for name, value in marks.items())
     words = f"tokens of a row: {shown}; {lengths.how}"
-    note = f"sequence_len {enough} would keep 99%" if trained and enough != sequence_len else ""
+    advised = trained and enough != sequence_len
+    note = f"sequence_len {enough} would keep {_kept(enough, totals)}" if advised else ""
     found = [finding("note", "lengths", rows.file, [], words, note, figures=figures)]
     if sequence_len is not None and trained:
         found += _dropped(rows, totals, sequence_len, runs, enough)
     return found + _answers(rows, lengths, answer_limit)
+
+
+def _kept(sequence_len: int, totals: Sequence[int]) -> str:
+    return "all rows" if sequence_len >= max(totals) else "at least 99% of the rows"
 
 
 def _dropped(
@@ -64,7 +69,7 @@ def _dropped(
         f"{runs[0]}{f' and {len(runs) - 1} more' if len(runs) > 1 else ''}; training drops them"
         + (", and stops above 1%" if too_many else "")
     )
-    nearly = f"sequence_len {enough} would keep 99%; " if too_many else ""
+    nearly = f"sequence_len {enough} would keep at least 99%; " if too_many and enough < max(totals) else ""
     advice = f"{nearly}sequence_len {max(totals)} would keep all"
     figures = {"dropped": len(dropped), "share": share}
     severity: Severity = "error" if too_many else "warning"

@@ -1,6 +1,7 @@
 """Reading a file for checking: everything that training would refuse, and rows that say nothing."""
 
 import json
+import os
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -51,7 +52,8 @@ def read(path: Path) -> tuple[Rows, list[Finding]]:
         lines = data.read_lines(path)
     except DataError as error:
         message = "; ".join(problem.message for problem in error.problems)
-        return Rows(name, ()), [finding("error", "file", name, [], message, "Check the path")]
+        code = "file" if os.path.lexists(path) else "missing"
+        return Rows(name, ()), [finding("error", code, name, [], message, "Check the path")]
     found = []
     if start.startswith(b"\xef\xbb\xbf"):
         words = "the file starts with a byte order mark"

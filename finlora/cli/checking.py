@@ -24,7 +24,7 @@ def check(
     config: Path | None,
     as_json: bool,
 ) -> None:
-    """Check WHAT (a file, a run, or `all`) before a GPU is paid for.
+    """Check WHAT (a file, a run, a task, or `all`) before a GPU is paid for.
 
     Faulty rows, wrong encoding, repeated and nearly repeated rows (inside a file, and between train and
     test), labels, lengths, answer marks, leaks of company and time, personal data. Exit code 1 on errors,
@@ -33,6 +33,7 @@ def check(
     \b
     Example:
       finlora data check all
+      finlora data check sentiment_sample
       finlora data check data/train/mine_train.jsonl --against data/test/mine_test.jsonl
     """
     from finlora import data_check, data_display

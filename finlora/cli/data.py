@@ -161,7 +161,7 @@ def build(
     \b
     Example:
       finlora data build sentiment_sample
-      finlora data build formula --rows 20000 --test-rows 1000 --seed 7
+      finlora data build formula --rows 20000 --seed 7 --overwrite
       finlora data build xbrl_extract --from filings
     """
     from finlora import build as builds

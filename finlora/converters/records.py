@@ -40,9 +40,15 @@ def check(
         DataError: the first 20 faults, each with the columns found where one is missing.
     """
     problems: list[Problem] = []
+    told: set[tuple[str, str]] = set()
     for found in records.values():
         for record in found:
-            if why := _fault(record, wanted) or fault(record):
+            if why := _missing(record, wanted):
+                # A column that a table lacks is lacking in every record of it.
+                if (record.file, why) not in told:
+                    told.add((record.file, why))
+                    problems.append(Problem(why, record.file, record.line))
+            elif why := _fault(record, wanted) or fault(record):
                 problems.append(Problem(why, record.file, record.line))
                 if len(problems) == MOST_PROBLEMS:
                     raise DataError(problems)
@@ -50,10 +56,15 @@ def check(
         raise DataError(problems)
 
 
-def _fault(record: Record, wanted: Mapping[str, tuple[type, ...]]) -> str | None:
-    for column, kinds in wanted.items():
+def _missing(record: Record, wanted: Mapping[str, tuple[type, ...]]) -> str | None:
+    for column in wanted:
         if column not in record.values:
             return f"no column '{column}'; columns found: {', '.join(map(str, record.values))}"
+    return None
+
+
+def _fault(record: Record, wanted: Mapping[str, tuple[type, ...]]) -> str | None:
+    for column, kinds in wanted.items():
         value = record.values[column]
         # In Python true and false are numbers.
         if not isinstance(value, kinds) or isinstance(value, bool):

@@ -35,7 +35,7 @@ def test_rows_over_the_limit_are_an_error_above_one_percent():
     dropped = only(found, "too-long")
     assert (dropped.severity, dropped.lines) == ("error", (98, 99, 100))
     assert "3 rows (3.0%) longer than sequence_len 512 of one and 1 more" in dropped.message
-    assert dropped.advice == "sequence_len 640 would keep 99%; sequence_len 700 would keep all"
+    assert dropped.advice == "sequence_len 640 would keep at least 99%; sequence_len 700 would keep all"
     few = only(lengths.check(*of([512] * 99 + [513]), 512, ["one"], None), "too-long")
     assert (few.severity, few.lines) == ("warning", (100,))
     assert codes(lengths.check(*of([512] * 100), 512, ["one"], None)) == {}

@@ -103,7 +103,7 @@ def test_a_table_of_another_form_is_refused(row, fault):
 
 def test_at_most_twenty_faults_are_listed():
     with pytest.raises(DataError) as error:
-        xbrl_term.convert(TASK, {"all": make_records([{"Term": "a"}] * 50)}, False)
+        xbrl_term.convert(TASK, {"all": make_records([{"Term": ["a"], "Explanation": "b"}] * 50)}, False)
     assert len(error.value.problems) == 20
 
 
