@@ -15,6 +15,7 @@ def answer_of(error: BaseException | None) -> Any:
 
 
 def status_of(error: Exception) -> int | None:
+    """Return the status of the hub's answer, or None where it gave none."""
     answer = answer_of(error)
     return None if answer is None else int(answer.status_code)
 
