@@ -3,12 +3,23 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from finlora import adapters, agreement, checkpoints, data, deepspeed, launch, manifest, models, resume
+from finlora import (
+    adapters,
+    agreement,
+    checkpoints,
+    data,
+    deepspeed,
+    launch,
+    manifest,
+    models,
+    native_builds,
+    resume,
+)
 from finlora.config import ConfigFile
 from finlora.errors import LaunchError, UsageError
 from finlora.events import Asked, Job
@@ -103,10 +114,14 @@ def _train(
         history.add(event)
         on_event(event)
 
+    # Only DeepSpeed compiles anything.
+    builds: AbstractContextManager[dict[str, str]] = (
+        native_builds.held() if made.machine.deepspeed else nullcontext({})
+    )
     try:
-        launch.train(
-            made.argv(), cwd=made.root, env=made.environment(), log=log, events=events, on_event=take
-        )
+        with builds as more:
+            env = {**made.environment(), **more}
+            launch.train(made.argv(), cwd=made.root, env=env, log=log, events=events, on_event=take)
     except LaunchError as error:
         found = checkpoints.newest(made.folder / "trained")
         step = f"\nThe same command goes on from step {found.step}." if found.folder else ""

@@ -185,6 +185,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
         monkeypatch.delenv(name)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setenv("FINLORA_CACHE", str(tmp_path_factory.mktemp("cache")))
+    # What DeepSpeed compiles is the same for all tests, and takes a while.
+    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(Path("~/.cache/finlora/torch_extensions").expanduser()))
     for name, value in QUIET.items():
         monkeypatch.setenv(name, value)
 

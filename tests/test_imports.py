@@ -23,6 +23,8 @@ SAME_FLOOR = {
     ("models", "launch"),
     ("models", "builtin"),
     ("models", "hub_errors"),
+    # What is compiled lies where FinLoRA keeps what it makes itself.
+    ("native_builds", "builtin"),
     ("hub", "hub_errors"),
     ("inference", "models"),
     ("inference", "answers"),
