@@ -518,3 +518,17 @@ def test_files_of_runs_that_are_not_there_are_one_line(run, project, monkeypatch
     names = ", ".join(f"data/train/none_{i}.jsonl" for i in range(3))
     assert f"not there, though runs name them: {names}\n" in out
     assert out.count("none_0") == 1
+
+
+def test_mended_and_published_rows_are_compared_with_their_like(run, project, monkeypatch):
+    monkeypatch.chdir(project.root)
+    project.write_config({"first_run": RUN})
+    files = {}
+    for form in ("", "_as_published"):
+        for side in ("train", "test"):
+            path = project.root / "data" / side / f"tfns_{side}{form}.jsonl"
+            files[side, form] = str(path.relative_to(project.root))
+            write(path, sound())
+    for form in ("", "_as_published"):
+        done = json.loads(run("data", "check", files["train", form], "--json").out)
+        assert done["files"][0]["against"] == [files["test", form]]
