@@ -9,6 +9,15 @@ from finlora.files import write_atomic, write_json
 
 # What the example runs train on.
 DATASETS = ("sentiment_sample", "formula")
+# What is large, is made again, or may be nobody else's business.
+_IGNORED = """\
+axolotl-output/
+lora_adapters/
+results/
+# Rows stay out of git: a licence or a customer may forbid it. Add those that may go in by name, with git add -f.
+data/**/*.jsonl
+data/**/*.card.json
+"""
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,10 @@ def init(folder: Path) -> Laid:
     report = deepspeed.write_shipped(folder / "deepspeed_configs")
     made += [report.folder / name for name in report.new]
     (folder / adapters.SHELF).mkdir(parents=True, exist_ok=True)
+    ignored = folder / ".gitignore"
+    if not ignored.exists():
+        write_atomic(ignored, _IGNORED.encode())
+        made.append(ignored)
     # The config comes last: with it the folder is a project.
     write_atomic(target, examples.read_bytes())
     return Laid(folder, tuple(str(path.relative_to(folder)) for path in [target, *made]))
