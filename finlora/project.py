@@ -14,7 +14,7 @@ _IGNORED = """\
 axolotl-output/
 lora_adapters/
 results/
-# Rows stay out of git: a licence or a customer may forbid it. Add those that may go in by name, with git add -f.
+# Rows stay out of git: a licence or a customer may forbid it. Those that may go in: git add -f FILE.
 data/**/*.jsonl
 data/**/*.card.json
 """

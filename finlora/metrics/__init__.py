@@ -1,8 +1,8 @@
 """Scoring, pure: text in, numbers out.
 
-An answer is judged by its kind. Each kind has a module that parses an output and its gold answer to one canonical
-form and compares these: `labels`, `letters`, `numbers`, `tags`, `formulas`, `texts`. `reference` judges as the
-FinLoRA benchmark's own scorer does; `statistics` sums up many judged answers.
+An answer is judged by its kind. Each kind has a module that parses an output and its gold answer to one
+canonical form and compares these: `labels`, `letters`, `numbers`, `tags`, `formulas`, `texts`. `reference`
+judges as the FinLoRA benchmark's own scorer does; `statistics` sums up many judged answers.
 """
 
 from dataclasses import dataclass
