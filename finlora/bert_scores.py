@@ -1,7 +1,7 @@
 """BERTScore: how near an answer's words are to the gold's, by the vectors a language model gives them.
 
-The computing is the bert-score library's own. The model is read from a folder or from the hub's cache;
-nothing is fetched. One pair at a time: without padding, neither the other rows nor their order can move a score.
+The computing is the bert-score library's own. The model is read from a folder or the hub's cache; nothing is
+fetched. One pair at a time: without padding, neither the other rows nor their order can move a score.
 """
 
 from collections.abc import Callable, Sequence
