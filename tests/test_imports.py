@@ -26,6 +26,8 @@ SAME_FLOOR = {
     # What is compiled lies where FinLoRA keeps what it makes itself.
     ("native_builds", "builtin"),
     ("hub", "hub_errors"),
+    # BERTScore loads a model as a base model is found.
+    ("bert_scores", "models"),
     ("inference", "models"),
     ("inference", "answers"),
     ("inference", "cpu_patches"),
