@@ -28,6 +28,7 @@ SAME_FLOOR = {
     ("hub", "hub_errors"),
     ("inference", "models"),
     ("inference", "answers"),
+    ("answers", "decoding"),
     ("inference", "cpu_patches"),
     # The font cache lies where FinLoRA keeps what it makes itself.
     ("loss_plot", "builtin"),
