@@ -4,11 +4,13 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from finlora import prompts
+from finlora import decoding, prompts
 from finlora.errors import UsageError
 
 # Rows of one continuation pass in `label_scores`: bounds the memory of labels times vocabulary.
 _MOST_CONTINUATIONS = 64
+# Tokens read at once. More gains no speed on a CPU; a GPU is filled only by many.
+_BATCH_TOKENS = {"cpu": 4096, "cuda": 32768}
 
 
 class Answerer:
@@ -20,16 +22,24 @@ class Answerer:
         prompt: how a context becomes a prompt.
         notes: what the person at the prompt should know, a line each.
         base: identity of the base model.
+        is_merged: the adapter is part of the weights.
     """
 
     def __init__(
-        self, model: Any, tokenizer: Any, prompt: prompts.Prompt, notes: tuple[str, ...], base: str
+        self,
+        model: Any,
+        tokenizer: Any,
+        prompt: prompts.Prompt,
+        notes: tuple[str, ...],
+        base: str,
+        is_merged: bool = False,
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.prompt = prompt
         self.notes = notes
         self.base = base
+        self.is_merged = is_merged
         self._pad = tokenizer.convert_tokens_to_ids(prompts.pad_token(tokenizer, prompt.end))
         self._stop: list[int] = tokenizer.convert_tokens_to_ids(list(prompt.stop))
 
@@ -39,7 +49,7 @@ class Answerer:
         max_new_tokens: int = 128,
         temperature: float = 0.0,
         seed: int = 42,
-        batch_size: int = 8,
+        batch_tokens: int | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> list[str]:
         """Answer contexts; rows of about one length are answered together.
@@ -49,7 +59,8 @@ class Answerer:
             max_new_tokens: longest answer.
             temperature: 0 takes the likeliest token each time; above, tokens are drawn.
             seed: decides the draw.
-            batch_size: contexts answered at once.
+            batch_tokens: tokens answered at once, padding and room for answers included; what suits the
+                device unless given.
             progress: told the number of finished contexts.
 
         Returns:
@@ -62,21 +73,17 @@ class Answerer:
 
         rows = self._prompt_ids(contexts, max_new_tokens)
         answers = [""] * len(rows)
-        settings = self._settings(max_new_tokens, temperature)
         done = 0
-        # Drawing is seeded without touching the random numbers of whoever calls.
-        with torch.inference_mode(), torch.random.fork_rng():
-            torch.manual_seed(seed)
+        with torch.inference_mode():
             shared, cache = self._read_shared(rows)
-            for batch in _batches([len(row) for row in rows], batch_size):
+            for batch in self._batches(rows, max_new_tokens, batch_tokens):
                 ids, mask = self._left_padded([rows[i] for i in batch], shared)
-                out = self.model.generate(
-                    input_ids=ids,
-                    attention_mask=mask,
-                    past_key_values=_repeated(cache, len(batch)),
-                    generation_config=settings,
+                choose = decoding.chooser(temperature, seed, batch, ids.device)
+                read = _repeated(cache, len(batch))
+                found = decoding.decode(
+                    self.model, ids, mask, shared, read, self._stop, max_new_tokens, choose
                 )
-                for i, answer in zip(batch, out[:, ids.shape[1] :].tolist(), strict=True):
+                for i, answer in zip(batch, found, strict=True):
                     answers[i] = self._text(answer)
                 done += len(batch)
                 if progress:
@@ -100,7 +107,7 @@ class Answerer:
         import torch
 
         ids = torch.tensor(self._prompt_ids([context], max_new_tokens), device=self.model.device)
-        chance = torch.Generator(device=self.model.device).manual_seed(seed)
+        choose = decoding.chooser(temperature, seed, [0], ids.device)
         cache, sent = None, ""
         answer: list[int] = []
         while len(answer) < max_new_tokens and not (answer and answer[-1] in self._stop):
@@ -108,10 +115,7 @@ class Answerer:
             with torch.inference_mode():
                 out = self.model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
                 logits, cache = out.logits[:, -1].float(), out.past_key_values
-                if temperature:
-                    ids = torch.multinomial((logits / temperature).softmax(-1), 1, generator=chance)
-                else:
-                    ids = logits.argmax(-1, keepdim=True)
+                ids = choose(logits, [0])[:, None]
             answer.append(int(ids))
             text = self._text(answer)
             # A character may be made of several tokens: half of one is not shown.
@@ -125,7 +129,7 @@ class Answerer:
         self,
         contexts: Sequence[str],
         labels: Sequence[str],
-        batch_size: int = 8,
+        batch_tokens: int | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> list[list[float]]:
         """Return the log-likelihood of each label as the answer to each context.
@@ -133,7 +137,7 @@ class Answerer:
         Args:
             contexts: what the model is given.
             labels: the answers to weigh.
-            batch_size: contexts read at once.
+            batch_tokens: see `generate`.
             progress: told the number of finished contexts.
 
         Returns:
@@ -155,7 +159,7 @@ class Answerer:
         done = 0
         with torch.inference_mode():
             shared, cache = self._read_shared(rows)
-            for batch in _batches([len(row) for row in rows], batch_size):
+            for batch in self._batches(rows, longest, batch_tokens):
                 ids, mask = self._left_padded([rows[i] for i in batch], shared)
                 read = _repeated(cache, len(batch))
                 found = self._score(ids, mask, shared, read, [answers[i] for i in batch])
@@ -177,7 +181,7 @@ class Answerer:
         out = self.model(
             input_ids=ids[:, shared:],
             attention_mask=mask,
-            position_ids=_positions(mask)[:, shared:],
+            position_ids=decoding.positions(mask)[:, shared:],
             past_key_values=cache,
             use_cache=True,
             logits_to_keep=last,
@@ -207,7 +211,7 @@ class Answerer:
         out = self.model(
             input_ids=tokens[:, :-1],
             attention_mask=whole,
-            position_ids=_positions(whole)[:, 1 - width :],
+            position_ids=decoding.positions(whole)[:, 1 - width :],
             past_key_values=_repeated(cache, times),
             use_cache=True,
         )
@@ -247,28 +251,13 @@ class Answerer:
         mask = [[1] * shared + [0] * (width - len(row)) + [1] * (len(row) - shared) for row in rows]
         return torch.tensor(ids, device=self.model.device), torch.tensor(mask, device=self.model.device)
 
-    def _settings(self, max_new_tokens: int, temperature: float) -> Any:
-        from transformers import GenerationConfig
-
-        # top_k 0: without it, transformers draws among the 50 likeliest tokens only.
-        draw = {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature else {}
-        return GenerationConfig(
-            max_new_tokens=max_new_tokens, eos_token_id=self._stop, pad_token_id=self._pad, **draw
-        )
+    def _batches(self, rows: list[list[int]], room: int, tokens: int | None) -> list[list[int]]:
+        budget = tokens or _BATCH_TOKENS.get(self.model.device.type, _BATCH_TOKENS["cpu"])
+        return decoding.batches([len(row) for row in rows], room, budget)
 
     def _text(self, ids: list[int]) -> str:
         text: str = self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return text.strip()
-
-
-def _batches(lengths: list[int], size: int) -> list[list[int]]:
-    """Row numbers in batches of about one length: hardly any padding."""
-    order = sorted(range(len(lengths)), key=lambda row: (lengths[row], row))
-    return [order[start : start + size] for start in range(0, len(order), size)]
-
-
-def _positions(mask: Any) -> Any:
-    return (mask.cumsum(1) - 1).clamp(min=0)
 
 
 def _common_start(rows: list[list[int]]) -> int:

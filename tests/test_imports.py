@@ -30,6 +30,7 @@ SAME_FLOOR = {
     ("bert_scores", "models"),
     ("inference", "models"),
     ("inference", "answers"),
+    ("answers", "decoding"),
     ("inference", "cpu_patches"),
     # The font cache lies where FinLoRA keeps what it makes itself.
     ("loss_plot", "builtin"),

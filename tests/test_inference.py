@@ -119,8 +119,8 @@ def decoded(answerer: Answerer, ids: list[int]) -> str:
 def test_batches_answer_as_single_rows_do(bases: dict[str | None, BaseModel], template: str | None) -> None:
     answerer = open_base(bases[template])
     certain = [decoded(answerer, greedy(answerer, context, 12)) for context in CONTEXTS]
-    assert answerer.generate(CONTEXTS, 12, batch_size=8) == certain
-    assert answerer.generate(CONTEXTS, 12, batch_size=1) == certain
+    assert answerer.generate(CONTEXTS, 12, batch_tokens=400) == certain
+    assert answerer.generate(CONTEXTS, 12, batch_tokens=1) == certain
     assert [answerer.generate([context], 12)[0] for context in CONTEXTS] == certain
     assert len(set(certain)) == len(CONTEXTS)
 
@@ -191,9 +191,9 @@ def test_drawn_answers_repeat_with_their_seed(tuned: Answerer) -> None:
 
 def test_progress_counts_finished_rows(tuned: Answerer) -> None:
     done: list[int] = []
-    tuned.generate(CONTEXTS, 1, batch_size=4, progress=done.append)
-    tuned.label_scores(CONTEXTS, ["up"], batch_size=4, progress=done.append)
-    assert done == [4, 8, 11, 4, 8, 11]
+    tuned.generate(CONTEXTS, 1, batch_tokens=1, progress=done.append)
+    tuned.label_scores(CONTEXTS, ["up"], batch_tokens=1, progress=done.append)
+    assert done == [*range(1, 12)] * 2
 
 
 def test_nothing_asked_nothing_answered(tuned: Answerer) -> None:
@@ -235,12 +235,12 @@ def naive_scores(answerer: Answerer, contexts: list[str], labels: list[str]) -> 
 
 
 @pytest.mark.parametrize("template", ["chatml", None])
-@pytest.mark.parametrize("batch_size", [1, 3, 11])
+@pytest.mark.parametrize("batch_tokens", [1, 150, None])
 def test_label_scores_equal_full_passes(
-    bases: dict[str | None, BaseModel], template: str | None, batch_size: int
+    bases: dict[str | None, BaseModel], template: str | None, batch_tokens: int | None
 ) -> None:
     answerer = open_base(bases[template])
-    found = answerer.label_scores(CONTEXTS, LABELS, batch_size=batch_size)
+    found = answerer.label_scores(CONTEXTS, LABELS, batch_tokens=batch_tokens)
     certain = naive_scores(answerer, CONTEXTS, LABELS)
     lengths = {
         len(a) for label in LABELS for _, a in answerer.prompt.answer_ids(answerer.tokenizer, ["x"], [label])
@@ -270,6 +270,23 @@ def test_the_adapter_answers_and_the_base_alone_does_not(tuned: Answerer, base: 
     differing = zip(alone.generate(CONTEXTS, 12), tuned.generate(CONTEXTS, 12), strict=True)
     assert all(a != b for a, b in differing)
     assert alone.model.dtype == torch.float32
+
+
+def test_merged_weights_answer_as_the_adapter_beside_them_does(bare: Path, base: BaseModel) -> None:
+    merged = open_adapter(bare, base, prompt_style="chat")
+    beside = open_adapter(bare, base, prompt_style="chat", merge=False)
+    layers = [
+        sum("lora_" in name for name, _ in answerer.model.named_parameters()) for answerer in (merged, beside)
+    ]
+    assert (layers[0], layers[1] > 0) == (0, True)
+    assert (merged.is_merged, beside.is_merged) == (True, False)
+    assert merged.generate(CONTEXTS, 24) == beside.generate(CONTEXTS, 24)
+    scores = [torch.tensor(answerer.label_scores(CONTEXTS, LABELS)) for answerer in (merged, beside)]
+    assert torch.allclose(*scores, rtol=0, atol=1e-3)
+
+
+def test_a_quantised_base_keeps_the_adapter_beside_it(bare: Path, base: BaseModel) -> None:
+    assert not open_adapter(bare, base, prompt_style="chat", quant_bits=4).is_merged
 
 
 def test_a_bare_adapter_says_that_its_prompt_is_a_guess(bare: Path, base: BaseModel) -> None:
@@ -420,7 +437,7 @@ def test_the_other_methods_load(base: BaseModel, tmp_path: Path, method: str) ->
 
 @pytest.mark.parametrize(("bits", "layer"), [(4, "Linear4bit"), (8, "Linear8bitLt"), (16, "Linear")])
 def test_the_base_model_is_quantised_as_asked(bare: Path, base: BaseModel, bits: int, layer: str) -> None:
-    answerer = open_adapter(bare, base, quant_bits=bits)
+    answerer = open_adapter(bare, base, quant_bits=bits, merge=False)
     projection = answerer.model.model.layers[0].self_attn.q_proj.base_layer
     assert type(projection).__name__ == layer
     assert answerer.generate(["Net sales rose"], 4)[0]
@@ -457,14 +474,14 @@ def test_a_file_is_answered_in_order(tuned: Answerer, tmp_path: Path) -> None:
     text = "\ufeff" + "\n\n".join(json.dumps(row) for row in rows)
     source.write_text(text, encoding="utf-8")
     done: list[int] = []
-    assert answer_file(tuned, source, target, max_new_tokens=6, batch_size=2, progress=done.append) == 5
+    assert answer_file(tuned, source, target, max_new_tokens=6, batch_tokens=1, progress=done.append) == 5
     found = [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
     answers = tuned.generate(CONTEXTS[:5], 6)
     assert [row["answer"] for row in found] == answers
     assert [list(row) for row in found] == [["context", "target", "answer"]] * 4 + [["context", "answer"]]
     assert [row["context"] for row in found] == CONTEXTS[:5]
     assert "Größe" in target.read_text(encoding="utf-8")
-    assert done == [2, 4, 5]
+    assert done == [1, 2, 3, 4, 5]
 
 
 def test_files_that_cannot_be_answered(tuned: Answerer, tmp_path: Path) -> None:
