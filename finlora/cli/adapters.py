@@ -15,7 +15,7 @@ def adapters() -> None:
 
 
 def _root(config: Path | None) -> Path | None:
-    from finlora.config import project_root
+    from finlora.config_place import project_root
 
     around = config_around(config)
     return project_root(around) if around else None
@@ -32,7 +32,7 @@ def list_(config: Path | None, as_json: bool) -> None:
       finlora adapters list
     """
     from finlora import shelf, shelf_display
-    from finlora.config import find_config, project_root
+    from finlora.config_place import find_config, project_root
 
     entries = shelf.overview(project_root(find_config(config)))
     if as_json:
