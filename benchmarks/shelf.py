@@ -15,8 +15,8 @@ STEPS = 200
 BASELINE = "finlora --help"
 COMMANDS = (BASELINE, "finlora adapters list", "finlora adapters list --json")
 WORDS = f"""Seconds from start to end of a command, {REPEATS} rounds in turn after one that does not count.
-The shelf holds {ADAPTERS:,} adapters, each with a manifest of {STEPS} steps; the weights are not read. Goal: half a
-second. `finlora --help` reads no shelf."""
+The shelf holds {ADAPTERS:,} adapters, each with a manifest of {STEPS} steps; the weights are not read. Goal:
+half a second. `finlora --help` reads no shelf."""
 
 
 def timed(command: str, folder: Path) -> Callable[[], float]:

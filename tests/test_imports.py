@@ -13,7 +13,8 @@ TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in FIL
 
 # Edges along one floor: the left module stands on the right one. Each new one is a decision.
 SAME_FLOOR = {
-    # config_place, files and json_text raise the errors; checkpoints are files with digests; privacy stands alone.
+    # config_place, files and json_text raise the errors.
+    # Checkpoints are files with digests; privacy stands alone.
     ("checkpoints", "files"),
     ("config_place", "errors"),
     ("files", "errors"),
