@@ -17,6 +17,8 @@ MANIFEST = "finlora.json"
 SCHEMA = 1
 WEIGHTS = "adapter_model.safetensors"
 PEFT_CONFIG = "adapter_config.json"
+# The manifest's key for the digest of the weights; one from before it was kept has none.
+DIGEST = "weights_sha256"
 # Keys of PEFT's LoraConfig that decide what is built; each has a default there.
 _NAMES = (record_checks.text, record_checks.list_of(record_checks.text, least=1))
 _PEFT: dict[str, record_checks.Check] = {
@@ -128,9 +130,11 @@ def _read_peft(path: Path) -> dict[str, Any]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-        # Half a character (a lone surrogate) could not be printed.
-        json.dumps(value, ensure_ascii=False).encode()
+        text = path.read_text(encoding="utf-8")
+        value = json.loads(text)
+        if "\\ud" in text.lower():
+            # Half a character (a lone surrogate) could not be printed; only an escape can make one.
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError, OSError) as error:
         raise AdapterError(f"{path}: can't be read: {error}") from None
     if not isinstance(value, dict):
@@ -150,7 +154,7 @@ def find(path_or_name: str, root: Path | None) -> Adapter:
         AdapterError: it is there, but no adapter.
     """
     if not path_or_name:
-        raise UsageError("the name of an adapter is empty; see them with: finlora configs list")
+        raise UsageError("the name of an adapter is empty; see them with: finlora adapters list")
     try:
         folder = Path(path_or_name).expanduser()
     except RuntimeError as error:
@@ -174,10 +178,16 @@ def find(path_or_name: str, root: Path | None) -> Adapter:
 
 def on_shelf(root: Path) -> list[Path]:
     """Return every adapter folder on a project's shelf, by variant and name."""
+    return [folder for folder in places(root) if (folder / PEFT_CONFIG).exists()]
+
+
+def places(root: Path) -> list[Path]:
+    """Return what lies where the shelf of a project has adapters, whole or not: folders and links."""
     shelf = root / SHELF
     for old in shelf.glob("*/.*.old"):
         mend(old.with_name(old.name.removeprefix(".").removesuffix(".old")))
-    return sorted(path.parent for path in shelf.glob(f"*/*/{PEFT_CONFIG}") if path.parent.name[0] != ".")
+    found = (path for path in shelf.glob("*/*") if not path.name.startswith("."))
+    return sorted(path for path in found if path.is_symlink() or path.is_dir())
 
 
 def mend(folder: Path) -> None:
@@ -201,7 +211,7 @@ def publish(trained: Path, folder: Path, manifest: dict[str, Any], base_name: st
     Args:
         trained: the folder with Axolotl's final files.
         folder: the final place.
-        manifest: what goes into `finlora.json`.
+        manifest: what goes into `finlora.json`; the digest of the weights is added.
         base_name: the base model's name as the config gives it, for `adapter_config.json`.
 
     Raises:
@@ -217,7 +227,8 @@ def publish(trained: Path, folder: Path, manifest: dict[str, Any], base_name: st
         fresh.mkdir(parents=True)
         shutil.copyfile(trained / WEIGHTS, fresh / WEIGHTS)
         write_json(fresh / PEFT_CONFIG, {**peft, "base_model_name_or_path": base_name})
-        write_json(fresh / MANIFEST, {"schema": SCHEMA, **manifest})
+        digest = sha256(fresh / WEIGHTS)
+        write_json(fresh / MANIFEST, {"schema": SCHEMA, **manifest, DIGEST: digest})
         if folder.exists():
             folder.rename(old)
         fresh.rename(folder)

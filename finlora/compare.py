@@ -13,7 +13,8 @@ from finlora.errors import UsageError
 from finlora.loss_plot import Curve
 
 _CURVE = record_checks.pair_of(record_checks.count, record_checks.number)
-_NEEDED: dict[str, record_checks.Check] = {
+# What a whole manifest holds.
+NEEDED: dict[str, record_checks.Check] = {
     "run": record_checks.record,
     "run.axolotl": record_checks.record,
     **dict.fromkeys(["run.quant_bits", "run.lora_r", "run.lora_alpha"], record_checks.positive),
@@ -108,7 +109,7 @@ def compare(names: Sequence[str], root: Path | None) -> Comparison:
         )
     found = [adapters.find(name, root) for name in names]
     _refuse_twins(names, found)
-    manifests = [adapter.manifest_with(_NEEDED) for adapter in found]
+    manifests = [adapter.manifest_with(NEEDED) for adapter in found]
     columns = _columns(names, found, manifests)
     scores, notes = _scores(found, columns, root)
     losses = [manifest["losses"] for manifest in manifests]

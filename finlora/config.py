@@ -1,6 +1,5 @@
 """The run config: reads and checks `finetune_configs.json`; names, near names and variants."""
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,10 +9,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from finlora.config_place import CONFIG_NAME as CONFIG_NAME
+from finlora.config_place import find_config as find_config
+from finlora.config_place import project_root as project_root
 from finlora.errors import ConfigError, Problem, UsageError, did_you_mean
 from finlora.json_text import KeyLines, parse_object, shortened
 
-CONFIG_NAME = "finetune_configs.json"
 SCHEMA_KEY = "$schema"
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
@@ -151,36 +152,6 @@ class ConfigFile:
     def resolve(self, path: str) -> Path:
         """Return a path of the file as an absolute path (relative to the file's folder)."""
         return (self.path.resolve().parent / Path(path).expanduser()).resolve()
-
-
-def project_root(path: Path) -> Path:
-    """Return the project of a config file: above a folder called `configs`, else the file's own folder."""
-    folder = path.resolve().parent
-    return folder.parent if folder.name == "configs" else folder
-
-
-def find_config(given: Path | None = None) -> Path:
-    """Find the config file: `given`, then FINLORA_CONFIG, then `configs/` here or in a parent.
-
-    Raises:
-        UsageError: none is there.
-    """
-    named = given or (Path(os.environ["FINLORA_CONFIG"]) if os.environ.get("FINLORA_CONFIG") else None)
-    if named is not None:
-        if not named.is_file():
-            raise UsageError(
-                f"{named}: no such config file (from {'--config' if given else 'FINLORA_CONFIG'})"
-            )
-        return named
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        candidate = folder / "configs" / CONFIG_NAME
-        if candidate.is_file():
-            return candidate
-    raise UsageError(
-        f"no configs/{CONFIG_NAME} in {here} or above.\nMake a project with: finlora init FOLDER\n"
-        "or name a file: --config FILE, or the variable FINLORA_CONFIG"
-    )
 
 
 def load(path: Path) -> ConfigFile:

@@ -1,5 +1,6 @@
 """What people see: tables, the training's progress bar, plain lines in a log. Only `cli` uses it."""
 
+import shutil
 import sys
 import textwrap
 import time
@@ -19,10 +20,28 @@ def say(text: str) -> None:
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table on stdout, as wide as it needs to be where nobody looks."""
+    from rich.cells import cell_len
+
+    lines = [[str(cell) for cell in row] for row in (columns, *rows)]
+    wide = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    plain = all(cell.isprintable() for line in lines for cell in line)
+    if not plain or (room is not None and sum(wide) + 2 * len(wide) > room):
+        _folded(columns, rows, sum(wide) + 2 * len(wide))
+        return
+    # What fits needs no layout, which takes rich a second for a thousand rows.
+    for place, line in enumerate(lines):
+        padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(line, wide, strict=True))
+        text = "  ".join(padded)
+        click.echo(click.style(text, bold=True) if place == 0 else text)
+
+
+def _folded(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> None:
+    """Print a table whose cells have several lines each, where they have to."""
     from rich.console import Console
     from rich.table import Table
 
-    console = Console() if sys.stdout.isatty() else Console(width=max(80, _width(columns, rows)))
+    console = Console() if sys.stdout.isatty() else Console(width=max(80, width))
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for place, column in enumerate(columns):
         # What a line is about stays in one piece: people copy it.
@@ -30,10 +49,6 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         grid.add_row(*row)
     console.print(grid, soft_wrap=not sys.stdout.isatty(), markup=False)
-
-
-def _width(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
-    return sum(max(len(str(row[i])) for row in [columns, *rows]) + 2 for i in range(len(columns)))
 
 
 class Training:

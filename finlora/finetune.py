@@ -144,9 +144,7 @@ def _publish(made: Plan, base: models.BaseModel, digest: str, history: manifest.
     # What other machines still hold open on a shared disk can stay behind.
     shutil.rmtree(made.folder / "trained", ignore_errors=True)
     (made.folder / "state.json").unlink(missing_ok=True)
-    return FinetuneResult(
-        adapter.folder, {"schema": adapters.SCHEMA, **content}, machines=made.cluster.machines
-    )
+    return FinetuneResult(adapter.folder, adapter.manifest_with({}), machines=made.cluster.machines)
 
 
 def _tidy(made: Plan, history: manifest.History) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from finlora import data, privacy, prompts
+from finlora import adapter_weights, data, privacy, prompts
 from finlora.adapters import MANIFEST, PEFT_CONFIG, WEIGHTS, Adapter
 from finlora.answers import Answerer
 from finlora.cpu_patches import multiply_plainly
@@ -180,21 +180,15 @@ def _put_on(model: Any, adapter: Adapter, base: BaseModel, probe: Any) -> Any:
 
 
 def _read_weights(path: Path) -> dict[str, Any]:
-    """Read an adapter's tensors and check that they are numbers, and trained ones."""
+    """Read an adapter's tensors, once they are known to be numbers, and trained ones."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    adapter_weights.check_numbers(path)
     try:
         weights: dict[str, Any] = load_file(path)
     except (SafetensorError, OSError) as error:
-        raise AdapterError(
-            f"{path}: damaged, can't be read ({error}); copy it again or train it again"
-        ) from None
-    broken = next((key for key, value in weights.items() if not value.isfinite().all()), None)
-    if broken:
-        raise AdapterError(f"{path}: {broken} holds numbers that are not finite; train it again")
-    if not any(value.any() for key, value in weights.items() if "lora_B" in key or "lora_embedding_B" in key):
-        raise AdapterError(f"{path}: the adapter was never trained: every lora_B is zero; train it again")
+        raise AdapterError(f"{path}: damaged, can't be read ({error}); {adapter_weights.AGAIN}") from None
     return weights
 
 

@@ -135,6 +135,8 @@ def printable(text: str) -> str:
 
     Escape sequences, control characters and marks that turn the direction of text reach no terminal.
     """
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
 
 

@@ -50,7 +50,7 @@ def test_three_files_are_published_and_no_folder_of_this_machine(trained, place)
     assert names(place) == FILES
     assert adapter == adapters.read(place)
     assert adapter.name == "a"
-    assert adapter.manifest == {"schema": 1, **MANIFEST}
+    assert adapter.manifest == {"schema": 1, **MANIFEST, "weights_sha256": adapter.weights_sha256()}
     assert adapter.peft["base_model_name_or_path"] == "meta-llama/Llama-3.1-8B-Instruct"
     assert adapter.peft["r"] == 8
     assert (place / "adapter_model.safetensors").read_bytes() == b"weights of trained"

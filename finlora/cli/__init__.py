@@ -7,6 +7,7 @@ import click
 
 from finlora import __version__
 from finlora.cli import (
+    adapters,
     answering,
     checking,
     comparing,
@@ -85,6 +86,7 @@ for command in (
     answering.infer,
     answering.evaluate_,
     comparing.compare,
+    adapters.adapters,
     project.configs,
     training.render,
     planning.plan,

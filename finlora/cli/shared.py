@@ -83,10 +83,10 @@ def load_config(path: Path | None) -> Any:
 
 def config_around(path: Path | None) -> Path | None:
     """Return the config file, or None outside a project; one that was named must be there."""
-    from finlora import config
+    from finlora.config_place import find_config
 
     try:
-        return config.find_config(path)
+        return find_config(path)
     except UsageError:
         if path or os.environ.get("FINLORA_CONFIG"):
             raise
