@@ -1,21 +1,23 @@
 """Numbers: which amount does an output answer, and is it the gold's?
 
-**Which number.** A first line that is one amount is the answer. Else what stands behind the last "answer:" or
-"answer is", else behind the last `=` or `≈`; else the first line with a digit. Of that the first line with a
-digit counts, to the end of its sentence. It must name one amount: several different ones, or a calculation
-that is not worked out, are unparsed.
+**Which number.** A first line that is one amount is the answer. Else what stands behind the last "answer:"
+or "answer is", else behind the last `=` or `≈`; else the first line with a digit. Of that the first line
+with a digit counts, to the end of its sentence. It must name one amount: several different ones, or a
+calculation that is not worked out, are unparsed.
 
-**How it is read.** Decimal point; groups of three by comma, space or apostrophe, or the Indian 12,34,567; anything
-else with commas ("1,23", "21462,58") is unparsed. Sign, Unicode minus, or round brackets for minus. `1e6`,
-`5 × 10^6`. hundred, thousand, k, lakh, million, m, mn, mm, crore, billion, b, bn, trillion, t, tn; cents and
-pence. Currency sign or code on either side; where output and gold name two different ones, the answer is wrong.
+**How it is read.** Decimal point; groups of three by comma, space or apostrophe, or the Indian 12,34,567;
+anything else with commas ("1,23", "21462,58") is unparsed. Sign, Unicode minus, or round brackets for
+minus. `1e6`, `5 × 10^6`. hundred, thousand, k, lakh, million, m, mn, mm, crore, billion, b, bn, trillion,
+t, tn; cents and pence. Currency sign or code on either side; where output and gold name two different ones,
+the answer is wrong.
 
-**What is right.** The difference is at most half a unit of the gold's last written digit, in the gold's own scale
-("5.2 million"), and never more than 0.005 in that scale: files write 0.10 as "0.1" and 12.00 as "12.0".
+**What is right.** The difference is at most half a unit of the gold's last written digit, in the gold's own
+scale ("5.2 million"), and never more than 0.005 in that scale: files write 0.10 as "0.1" and 12.00 as
+"12.0".
 
-**Percent.** Sign on both sides: figures are compared. Sign on the gold only ("5.2%"): 5.2 or 0.052. Sign on the
-output only: its value ("5.2%" for "0.052"), and its figure too where the gold is 1 or more ("9.6%" for "9.6"),
-since data writes percentages without the sign. Basis points are hundredths of a percent.
+**Percent.** Sign on both sides: figures are compared. Sign on the gold only ("5.2%"): 5.2 or 0.052. Sign on
+the output only: its value ("5.2%" for "0.052"), and its figure too where the gold is 1 or more ("9.6%" for
+"9.6"), since data writes percentages without the sign. Basis points are hundredths of a percent.
 """
 
 import re
@@ -64,7 +66,8 @@ def _one_of(words: dict[str, int] | dict[str, str]) -> str:
 
 
 _FIGURE = re.compile(
-    r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?|\d{1,3}(?:[ ']\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+"
+    r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?"
+    r"|\d{1,3}(?:[ ']\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+"
 )
 _SIGN, _MONEY = r"[-+]", _one_of(_CURRENCIES)
 _AMOUNT = re.compile(

@@ -52,7 +52,7 @@ def after_mark(text: str) -> str | None:
 
 
 def first_line(text: str) -> str:
-    """Return the first line that holds something, as it is; one that only leads in ("Answer:") is passed over."""
+    """Return the first line that holds something; one that only leads in ("Answer:") is passed over."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) > 1 and lines[0].endswith(":"):
         return lines[1]
