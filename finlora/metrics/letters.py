@@ -71,21 +71,26 @@ def _parse(text: str) -> str | None:
     """Return the one letter that a text answers."""
     line = plain.unbulleted(plain.first_line(text))
     start = _START.match(line) or _BRACKETED.match(line)
-    rest = line[start.end() :] if start else ""
+    rest = _behind(start) if start else ""
     if start and not _is_article(start["letter"], rest) and not _DENIED.match(rest):
         return _single(start["letter"], rest)
     for pattern in (_STRONG, _WEAK):
-        found = {_of_match(match, text) for match in pattern.finditer(text)} - {""}
+        found = {_of_match(match) for match in pattern.finditer(text)} - {""}
         if found:
             return found.pop() if len(found) == 1 else None
     return None
 
 
-def _of_match(match: re.Match[str], text: str) -> str | None:
+def _of_match(match: re.Match[str]) -> str | None:
     """Return a match's letter; None where it is denied or joined to another; "" where it is an article."""
     letter = match["letter"] or match.groupdict().get("subject") or ""
-    rest = text[match.end() :]
+    rest = _behind(match)
     return "" if _is_article(letter, rest) else _single(letter, rest)
+
+
+def _behind(match: re.Match[str]) -> str:
+    """Return what stands behind a letter and the brackets it is in."""
+    return match.string[match.end() :].lstrip(")]}\"'”’")
 
 
 def _is_article(letter: str, rest: str) -> bool:

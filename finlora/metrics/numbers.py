@@ -82,6 +82,7 @@ _AMOUNT = re.compile(
 )
 _OPERATOR = re.compile(r"\s*\)*\s*(?:[-+*/×÷^x]|\*\*|to|or)\s*\(*\s*", re.IGNORECASE)
 _WORKED = re.compile(r"[=≈]")
+_NUMBERING = re.compile(r"\d{1,2}\.\s")
 _SENTENCE = re.compile(r"[.;!?](?=\s|$)")
 
 
@@ -177,7 +178,10 @@ def _only(line: str) -> Amount | None:
     matches = list(_AMOUNT.finditer(line))
     if not matches:
         return None
-    ends = [end.end() for end in _SENTENCE.finditer(line) if end.start() >= matches[0].end()]
+    # "1. 5": the number of a list ends no sentence.
+    numbering = _NUMBERING.match(line)
+    first = max(matches[0].end(), numbering.end() if numbering else 0)
+    ends = [end.end() for end in _SENTENCE.finditer(line) if end.start() >= first]
     matches = [match for match in matches if match.start() < min(ends, default=len(line))]
     amounts = [_amount(match) for match in matches]
     if (

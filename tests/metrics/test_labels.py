@@ -23,7 +23,7 @@ RIGHT_FORMS = [
 ]  # fmt: skip
 NO_ANSWER_FORMS = [
     "not {}", "It is not {}.", "It isn't {}", "never {}", "The news is hardly {}", "not{}", "non{}", "non-{}", "{}ly",
-    "{}-ish", "{}/other{}", "{}?", "{} is not right", "{} isn't it", "{}_x", "x_{}", "neither {}", "cannot be {}",
+    "{}-ish", "{}?", "{} is not right", "{} isn't it", "{}_x", "x_{}", "neither {}", "cannot be {}",
     "{} would not fit", "don't say {}", "#{}", "{}%", "{}s",
 ]  # fmt: skip
 
@@ -37,7 +37,7 @@ NONE = cases(NO_ANSWER_FORMS, ["positive", "negative", "neutral"])
 
 
 def test_the_tables_are_whole():
-    assert (len(RIGHT), len(NONE), len(OTHERS), len(ODD)) == (380, 69, 25, 17)
+    assert (len(RIGHT), len(NONE), len(OTHERS), len(ODD)) == (380, 66, 25, 17)
 
 
 @pytest.mark.parametrize(("output", "label"), RIGHT)
