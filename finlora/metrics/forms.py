@@ -8,6 +8,7 @@ from finlora.metrics import Judged, formula_reader, formulas, labels, letters, n
 # A name that can only be a tag: with a namespace, or with a capital letter after a small one.
 _TAG = re.compile(r"\w[\w-]*:\w+|[A-Z]\w*[a-z0-9][A-Z]\w*")
 _NAME = re.compile(r"[A-Za-z][\w:-]*")
+_NAMESPACE = re.compile(r"\b[A-Za-z][\w-]*:(?=\w)")
 _OPERATOR = re.compile(r"[-+*/×÷^]")
 
 
@@ -52,7 +53,7 @@ def form_of(gold: str, names: Sequence[str] = ()) -> str:
 
 def _is_formula(gold: str) -> bool:
     """Say whether a text holds an operator between numbers and tags; "non-performing" and "Yes/No" do not."""
-    if not _OPERATOR.search(gold) or formula_reader.read(gold) is None:
+    if not _OPERATOR.search(_NAMESPACE.sub("", gold)) or formula_reader.read(gold) is None:
         return False
     operands = [name for name in _NAME.findall(gold) if name.lower() != "x"]
     if operands:

@@ -32,7 +32,7 @@ UNREADABLE = [
     "", " ", "I do not know", "Revenues CostOfRevenue", "(Revenues - CostOfRevenue", "(Revenues - CostOfRevenue) / Revenues) * 100",
     "Revenues /", "/ Revenues", "Revenues * * 2", "()", "(Revenues)(Assets)", "Revenues - Net Income", "Revenues ^ Assets", "Revenues ^ 11",
     "Revenues ^ -1", "2 ^ 0.5", "Revenues / 0", "1 / (Assets - Assets)", "Revenues & Assets", "Revenues; import os", "1.2.3 + 4", "1,23 + 4",
-    "__import__('os').system('x')", "lambda: 0", "Revenues if 1 else 2", "[x for x in y]", "5 million + 3", "Revenues % 2", "'a' * 9", "f(2)",
+    "__import__('os').system('x')", "lambda: 0 0", "Revenues if 1 else 2", "[x for x in y]", "5 million + 3", "Revenues % 2", "'a' * 9", "f(2)",
 ]  # fmt: skip
 CALCULATION = "(211915000000 - 65863000000) / 211915000000 * 100"
 CALCULATIONS = [

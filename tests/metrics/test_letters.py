@@ -47,7 +47,15 @@ def test_a_small_letter_alone_is_an_answer():
 
 @pytest.mark.parametrize(
     ("gold", "letter"),
-    [("B", "B"), ("b", "B"), ("(C)", "C"), ("B. Net income", "B"), ("D) 5%", "D"), ("A: a", "A"), ("E.", "E")],
+    [
+        ("B", "B"),
+        ("b", "B"),
+        ("(C)", "C"),
+        ("B. Net income", "B"),
+        ("D) 5%", "D"),
+        ("A: a", "A"),
+        ("E.", "E"),
+    ],
 )
 def test_the_gold_may_hold_its_choice(gold, letter):
     assert letters.judge(letter, gold).gold == letter

@@ -86,7 +86,9 @@ def wrong_variants():
     for gold in GOLDS:
         value = Decimal(gold)
         whole = "." not in gold
-        yield from ((str(value + step), gold) for step in (Decimal("0.04"), Decimal("-0.04"), Decimal(1), Decimal(-1)))
+        yield from (
+            (str(value + step), gold) for step in (Decimal("0.04"), Decimal("-0.04"), Decimal(1), Decimal(-1))
+        )
         yield f"7{gold.lstrip('-')}", gold
         yield gold.replace("-", "-7") if "-" in gold else f"7{gold}", gold
         yield from ((gold + digit, gold) for digit in ("0123456789" if whole else "6789"))
@@ -109,7 +111,12 @@ def test_a_changed_gold_is_wrong(output, gold):
 @pytest.mark.parametrize("gold", GOLDS)
 def test_the_gold_itself_is_right_however_it_is_grouped(gold):
     value = Decimal(gold)
-    for text in (gold, f"{value:,}", f"${abs(value)}" if value >= 0 else f"(${abs(value)})", f"The answer is {gold}."):
+    for text in (
+        gold,
+        f"{value:,}",
+        f"${abs(value)}" if value >= 0 else f"(${abs(value)})",
+        f"The answer is {gold}.",
+    ):
         assert numbers.judge(text, gold).score == 1.0
 
 
@@ -119,6 +126,8 @@ def test_a_gold_that_is_no_number_is_refused(gold):
         numbers.judge("5", gold)
 
 
-@pytest.mark.parametrize("text", ["1 " * 50_000, "(" * 100_000, "1,2" * 50_000, "- " * 50_000, "1" * 100_000, "=1" * 50_000])
+@pytest.mark.parametrize(
+    "text", ["1 " * 50_000, "(" * 100_000, "1,2" * 50_000, "- " * 50_000, "1" * 100_000, "=1" * 50_000]
+)
 def test_long_outputs_end(text):
     assert numbers.judge(text, "5").score == 0.0
