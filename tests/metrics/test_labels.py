@@ -6,26 +6,82 @@ from finlora.metrics import labels
 
 THREE = ["negative", "neutral", "positive"]
 SEVEN = [
-    "strong negative", "moderately negative", "mildly negative", "neutral",
-    "mildly positive", "moderately positive", "strong positive",
-]  # fmt: skip
+    "strong negative",
+    "moderately negative",
+    "mildly negative",
+    "neutral",
+    "mildly positive",
+    "moderately positive",
+    "strong positive",
+]
 YES_NO = ["Yes", "No"]
 RATINGS = ["AA", "AA+", "AA-", "A", "C++", "a.b*", "(x)", "1", "1.5"]
 
 # What a model may put around an answer; the braces are the label's place.
 RIGHT_FORMS = [
-    "{}", " {} ", "\n{}\n", "{}.", "{}!", "{},", '"{}"', "'{}'", "**{}**", "`{}`", "“{}”", "({})", "[{}]", "- {}",
-    "* {}", "# {}", "Answer: {}", "Answer:\n{}", "The sentiment is: {}.", "The sentiment is {}", "It is {}.",
-    "{}\nInput: negative positive neutral mildly positive", "{}\nAnswer: negative", "{}. It does not lose.",
-    "{}, because sales rose", "{} because sales rose", "{} (not negative)", "{}: sales rose", "{} - sales rose",
-    "{}; sales rose", "{} – sales rose", "I would say {} here.", "The final answer is {}.", "<think>negative?</think>{}",
-    "Sure! The label is {}.", "{}\n\nExplanation: negative words", "Final answer: **{}**", "{}{}".replace("{}{}", "{}"),
-]  # fmt: skip
+    "{}",
+    " {} ",
+    "\n{}\n",
+    "{}.",
+    "{}!",
+    "{},",
+    '"{}"',
+    "'{}'",
+    "**{}**",
+    "`{}`",
+    "“{}”",
+    "({})",
+    "[{}]",
+    "- {}",
+    "* {}",
+    "# {}",
+    "Answer: {}",
+    "Answer:\n{}",
+    "The sentiment is: {}.",
+    "The sentiment is {}",
+    "It is {}.",
+    "{}\nInput: negative positive neutral mildly positive",
+    "{}\nAnswer: negative",
+    "{}. It does not lose.",
+    "{}, because sales rose",
+    "{} because sales rose",
+    "{} (not negative)",
+    "{}: sales rose",
+    "{} - sales rose",
+    "{}; sales rose",
+    "{} – sales rose",
+    "I would say {} here.",
+    "The final answer is {}.",
+    "<think>negative?</think>{}",
+    "Sure! The label is {}.",
+    "{}\n\nExplanation: negative words",
+    "Final answer: **{}**",
+    "{}{}".replace("{}{}", "{}"),
+]
 NO_ANSWER_FORMS = [
-    "not {}", "It is not {}.", "It isn't {}", "never {}", "The news is hardly {}", "not{}", "non{}", "non-{}", "{}ly",
-    "{}-ish", "{}?", "{} is not right", "{} isn't it", "{}_x", "x_{}", "neither {}", "cannot be {}",
-    "{} would not fit", "don't say {}", "#{}", "{}%", "{}s",
-]  # fmt: skip
+    "not {}",
+    "It is not {}.",
+    "It isn't {}",
+    "never {}",
+    "The news is hardly {}",
+    "not{}",
+    "non{}",
+    "non-{}",
+    "{}ly",
+    "{}-ish",
+    "{}?",
+    "{} is not right",
+    "{} isn't it",
+    "{}_x",
+    "x_{}",
+    "neither {}",
+    "cannot be {}",
+    "{} would not fit",
+    "don't say {}",
+    "#{}",
+    "{}%",
+    "{}s",
+]
 
 
 def cases(forms, names):
@@ -89,10 +145,24 @@ def test_several_labels_are_no_answer_and_the_longest_one_counts(output, names, 
 
 
 ODD = [
-    ("AA", "aa"), ("AA+", "aa+"), ("AA-", "aa-"), ("A", "a"), ("The rating is AA+.", "aa+"), ("It is AA", "aa"),
-    ("AA++", None), ("AAA", None), ("A+", None), ("C++", "c++"), ("C+", None), ("a.b*", "a.b"), ("aXb", None),
-    ("1.5", "1.5"), ("1", "1"), ("1.55", None), ("12", None),
-]  # fmt: skip
+    ("AA", "aa"),
+    ("AA+", "aa+"),
+    ("AA-", "aa-"),
+    ("A", "a"),
+    ("The rating is AA+.", "aa+"),
+    ("It is AA", "aa"),
+    ("AA++", None),
+    ("AAA", None),
+    ("A+", None),
+    ("C++", "c++"),
+    ("C+", None),
+    ("a.b*", "a.b"),
+    ("aXb", None),
+    ("1.5", "1.5"),
+    ("1", "1"),
+    ("1.55", None),
+    ("12", None),
+]
 
 
 @pytest.mark.parametrize(("output", "parsed"), ODD)
