@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -219,22 +220,32 @@ def publish(trained: Path, folder: Path, manifest: dict[str, Any], base_name: st
         FinLoRAError: the disk is full or not writable; the old adapter, if any, is untouched.
     """
     peft = read(trained).peft
+    try:
+        with replacing(folder) as fresh:
+            shutil.copyfile(trained / WEIGHTS, fresh / WEIGHTS)
+            write_json(fresh / PEFT_CONFIG, {**peft, "base_model_name_or_path": base_name})
+            digest = sha256(fresh / WEIGHTS)
+            write_json(fresh / MANIFEST, {"schema": SCHEMA, **manifest, DIGEST: digest})
+    except OSError as error:
+        raise FinLoRAError(f"{folder}: the adapter can't be published: {error.strerror}") from None
+    return read(folder)
+
+
+@contextmanager
+def replacing(folder: Path) -> Iterator[Path]:
+    """Give a new folder to fill, which takes its place at the end of the block, whole or not at all.
+
+    It lies beside that place; a folder that is there already gives way only then.
+    """
     fresh = folder.with_name(f".{folder.name}.new")
-    old = folder.with_name(f".{folder.name}.old")
     mend(folder)
     shutil.rmtree(fresh, ignore_errors=True)
     try:
         fresh.mkdir(parents=True)
-        shutil.copyfile(trained / WEIGHTS, fresh / WEIGHTS)
-        write_json(fresh / PEFT_CONFIG, {**peft, "base_model_name_or_path": base_name})
-        digest = sha256(fresh / WEIGHTS)
-        write_json(fresh / MANIFEST, {"schema": SCHEMA, **manifest, DIGEST: digest})
+        yield fresh
         if folder.exists():
-            folder.rename(old)
+            folder.rename(folder.with_name(f".{folder.name}.old"))
         fresh.rename(folder)
-    except OSError as error:
-        raise FinLoRAError(f"{folder}: the adapter can't be published: {error.strerror}") from None
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
         mend(folder)
-    return read(folder)

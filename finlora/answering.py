@@ -54,14 +54,8 @@ def open_answerer(wanted: Wanted, config: Path | None, say: Callable[[str], None
     Raises:
         UsageError, AdapterError, BaseModelError: with the next step.
     """
-    root = project_root(config) if config else None
-    adapter = adapters.find(wanted.adapter, root) if wanted.adapter is not None else None
-    if adapter and adapter.manifest:
-        adapter.manifest_with(_NEEDED)
-    name = wanted.base_model or _base_name(adapter)
-    folder = Path.cwd() if wanted.base_model or config is None else config.resolve().parent
-    base = models.resolve(name, folder, offline=wanted.offline, say=say)
-    say(f"loading {name}" + (f" with {adapter.folder}" if adapter and not wanted.no_adapter else ""))
+    adapter, base = find(wanted, config, say)
+    say(f"loading {base.name}" + (f" with {adapter.folder}" if adapter and not wanted.no_adapter else ""))
     manifest = adapter.manifest if adapter else None
     style = wanted.prompt_style
     if wanted.no_adapter and manifest and style is None:
@@ -76,6 +70,19 @@ def open_answerer(wanted: Wanted, config: Path | None, say: Callable[[str], None
     for note in answerer.notes:
         say(note)
     return answerer
+
+
+def find(
+    wanted: Wanted, config: Path | None, say: Callable[[str], None]
+) -> tuple[adapters.Adapter | None, models.BaseModel]:
+    """Find what the command line names, without loading it; arguments and errors as in `open_answerer`."""
+    root = project_root(config) if config else None
+    adapter = adapters.find(wanted.adapter, root) if wanted.adapter is not None else None
+    if adapter and adapter.manifest:
+        adapter.manifest_with(_NEEDED)
+    name = wanted.base_model or _base_name(adapter)
+    folder = Path.cwd() if wanted.base_model or config is None else config.resolve().parent
+    return adapter, models.resolve(name, folder, offline=wanted.offline, say=say)
 
 
 def sides(wanted: Wanted, baseline: bool) -> dict[str, Wanted]:

@@ -50,22 +50,45 @@ def load(
         BaseModelError: the base model can't be read, or has no such prompt.
         AdapterError: the adapter does not fit, is damaged, was never trained or changes nothing.
     """
+    answerer, tuned = load_parts(
+        adapter, base, prompt_style, quant_bits, device=device, allow_other_base=allow_other_base
+    )
+    import torch
+
+    if merge and tuned and quant_bits == 16 and answerer.model.dtype == torch.float32:
+        answerer.model, answerer.is_merged = tuned.merge_and_unload(), True
+    return answerer
+
+
+def load_parts(
+    adapter: Adapter | None,
+    base: BaseModel,
+    prompt_style: str | None,
+    quant_bits: int = 16,
+    *,
+    device: str | None = None,
+    allow_other_base: bool = False,
+    exact: bool = False,
+) -> tuple[Answerer, Any]:
+    """Load as `load` does; `exact` computes in float32 on a GPU too.
+
+    Returns:
+        What answers, and PEFT's model around its model (None without an adapter).
+    """
     if adapter and adapter.manifest:
         _check_manifest(adapter.folder, adapter.manifest, base, prompt_style, allow_other_base)
     prepare_process()
     import torch
 
-    is_merged = False
     where = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    tuned = None
     with warnings.catch_warnings(action="ignore"):
-        model, tokenizer = _load_base(base, quant_bits, where)
+        model, tokenizer = _load_base(base, quant_bits, where, exact)
         prompt, notes = _prompt(adapter, tokenizer, prompt_style)
         if adapter:
             probe = prompt.prompt_ids(tokenizer, [prompts.PROBE])
             tuned = _put_on(model, adapter, base, torch.tensor(probe, device=where))
-            is_merged = merge and quant_bits == 16 and model.dtype == torch.float32
-            model = tuned.merge_and_unload() if is_merged else tuned.get_base_model()
-    return Answerer(model, tokenizer, prompt, notes, base.identity, is_merged)
+    return Answerer(model, tokenizer, prompt, notes, base.identity), tuned
 
 
 def prepare_process() -> None:
@@ -108,15 +131,15 @@ def _prompt(
     return prompts.from_record(adapter.manifest["prompt"], tokenizer), ()
 
 
-def _load_base(base: BaseModel, quant_bits: int, device: str) -> tuple[Any, Any]:
-    """Load the base model, whole, from its folder alone; 16 bits are float32 on a CPU."""
+def _load_base(base: BaseModel, quant_bits: int, device: str, exact: bool) -> tuple[Any, Any]:
+    """Load the base model, whole, from its folder alone; 16 bits are float32 on a CPU, or where asked."""
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, GenerationConfig
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
-    dtype = torch.float32 if device == "cpu" else torch.bfloat16
+    dtype = torch.float32 if exact or device == "cpu" else torch.bfloat16
     nf4 = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True, "bnb_4bit_compute_dtype": dtype}
     quantised = {4: {"load_in_4bit": True, **nf4}, 8: {"load_in_8bit": True}}.get(quant_bits)
     options = {"quantization_config": BitsAndBytesConfig(**quantised)} if quantised else {}
@@ -147,7 +170,7 @@ def _load_base(base: BaseModel, quant_bits: int, device: str) -> tuple[Any, Any]
 
 
 def _put_on(model: Any, adapter: Adapter, base: BaseModel, probe: Any) -> Any:
-    """Put an adapter on a model and prove that it took; return PEFT's model."""
+    """Put an adapter's layers into a model and prove that it took; return PEFT's model around it."""
     import torch
     from peft import PeftModel
 

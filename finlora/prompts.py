@@ -16,6 +16,30 @@ STYLES = ("chat", "inst", "plain")
 # Rendered and tokenised into every manifest, and again on load. Never a row of the user's data.
 PROBE = "Café Zürich AG: net sales rose 12.5% to EUR 1,034.7 mn (2023: EUR 919.7 mn).\nAnswer: "
 
+# What a merged model is asked beside its adapter, where the user gives no rows: one finance text each.
+PROBES = (
+    "Net sales rose 12.5% to EUR 1,034.7 million, while operating profit fell to EUR 91.2 million.",
+    "What is the sentiment of this news? Shares of the bank gained after rates were left unchanged.",
+    "The company expects demand to remain weak in the second quarter. Positive, negative or neutral?",
+    "Does this headline talk about the price going up? Gold climbs to a three-week high",
+    "Does this headline talk about a past price? Silver settles lower on Tuesday",
+    "What is the capital stock of a company with 4 million shares of EUR 2.50 each?",
+    "Name the organisation in this sentence: Nordea lent 20 million euros to the shipyard.",
+    "Which person is named here? Chief executive Maria Lind will leave in June.",
+    "Revenue was $8.2 billion and cost of sales $5.1 billion. What was gross profit?",
+    "Net income was 120 and average equity 800. What is the return on equity?",
+    "What does EBITDA stand for?",
+    "Explain in one sentence what a bond's duration measures.",
+    "Which US GAAP tag fits: 'amortization expense of intangible assets was $3.4 million'?",
+    "What is the value of us-gaap:Assets in: <us-gaap:Assets>51234</us-gaap:Assets>?",
+    "Current assets are 45 and current liabilities 30. What is the current ratio?",
+    "The dividend is 1.20 a share and the price 30. What is the dividend yield?",
+    "Is this tweet bullish or bearish? $ACME breaks out on heavy volume, calls flying",
+    "What kind of filing reports a US company's quarter?",
+    "Who must approve a merger of two listed companies?",
+    "Summarise: The regulator fined the lender 4.5 million pounds for failures in its controls.",
+)
+
 # Templates that print today's date would change the prompt overnight.
 _FROZEN_DATE = "26 Jul 2024"
 _SENTINEL = "\u2318context\u2318"

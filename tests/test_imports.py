@@ -34,6 +34,11 @@ SAME_FLOOR = {
     ("inference", "answers"),
     ("answers", "decoding"),
     ("inference", "cpu_patches"),
+    # Merging: who loads and asks, the weights, the files beside them.
+    ("merge", "answering"),
+    ("merge", "merged_folder"),
+    ("merged_weights", "answers"),
+    ("merged_weights", "models"),
     # The font cache lies where FinLoRA keeps what it makes itself.
     ("loss_plot", "builtin"),
     # Inside the training process.
