@@ -176,23 +176,16 @@ class Answerer:
         """Score every label of a batch: each prompt is read once, its cache serves all labels."""
         import torch
 
-        # Index -1 as a tensor: a contiguous copy; a slice of bfloat16 would slow the output layer.
-        last = torch.tensor([-1], device=ids.device)
-        out = self.model(
-            input_ids=ids[:, shared:],
-            attention_mask=mask,
-            position_ids=decoding.positions(mask)[:, shared:],
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=last,
+        logits, cache = decoding.last_logits(
+            self.model, ids[:, shared:], mask, decoding.positions(mask)[:, shared:], cache
         )
-        first = out.logits[:, -1].float().log_softmax(-1)
+        first = logits.log_softmax(-1)
         chosen = torch.tensor([[answer[0] for answer in row] for row in answers], device=ids.device)
         total = first.gather(1, chosen)
         wide = max(1, _MOST_CONTINUATIONS // len(ids))
         for start in range(0, total.shape[1], wide):
             part = [answer for row in answers for answer in row[start : start + wide]]
-            rest = self._continue(out.past_key_values, mask, part)
+            rest = self._continue(cache, mask, part)
             total[:, start : start + wide] += rest.view(len(ids), -1)
         scores: list[list[float]] = total.tolist()
         return scores

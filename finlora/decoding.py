@@ -30,6 +30,30 @@ def batches(lengths: Sequence[int], room: int, tokens: int) -> list[list[int]]:
     return found
 
 
+def last_logits(model: Any, ids: Any, mask: Any, places: Any, cache: Any) -> tuple[Any, Any]:
+    """Read tokens; return the float32 logits behind the last of each row (rows x vocabulary), and the cache.
+
+    Args:
+        model: a causal language model.
+        ids: the tokens to read, rows x width.
+        mask: 1 for tokens, 0 for padding, those in the cache included.
+        places: the position of each token to read.
+        cache: of what was read before; None if nothing was.
+    """
+    import torch
+
+    # Index -1 as a tensor: a contiguous copy; a slice of bfloat16 would slow the output layer.
+    out = model(
+        input_ids=ids,
+        attention_mask=mask,
+        position_ids=places,
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=torch.tensor([-1], device=ids.device),
+    )
+    return out.logits[:, -1].float(), out.past_key_values
+
+
 def decode(
     model: Any,
     ids: Any,
@@ -55,23 +79,13 @@ def decode(
     """
     import torch
 
-    # Index -1 as a tensor: a contiguous copy; a slice of bfloat16 would slow the output layer.
-    last = torch.tensor([-1], device=ids.device)
     answers: list[list[int]] = [[] for _ in ids]
     rows = list(range(len(answers)))
     places = positions(mask)[:, read:]
     ids = ids[:, read:]
     for _ in range(most):
-        out = model(
-            input_ids=ids,
-            attention_mask=mask,
-            position_ids=places,
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=last,
-        )
-        cache = out.past_key_values
-        ids = choose(out.logits[:, -1].float(), rows)
+        logits, cache = last_logits(model, ids, mask, places, cache)
+        ids = choose(logits, rows)
         for row, token in zip(rows, ids.tolist(), strict=True):
             answers[row].append(token)
         going = [i for i, row in enumerate(rows) if answers[row][-1] not in stop]

@@ -6,7 +6,6 @@ from typing import Any
 import click
 
 from finlora.cli.shared import FILE, config_around, print_json, with_opening
-from finlora.errors import UsageError
 
 
 @click.command()
@@ -34,8 +33,6 @@ def merge(
     from finlora import answering, data, display
     from finlora import merge as merging
 
-    if wanted["adapter"] is None:
-        raise UsageError("name what is to be merged: --adapter NAME")
     rows = data.read_rows(source, columns=("context",)) if source else []
     with display.Counting("merging", 60) as progress:
         made = merging.merge(
