@@ -1,7 +1,6 @@
 """An adapter's weights added to its base model's, and what shows that nothing was lost on the way."""
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 from finlora.answers import Answerer
 from finlora.errors import AdapterError, BaseModelError
-from finlora.model_folder import weight_files
+from finlora.model_folder import header, weight_files
 from finlora.models import BaseModel
 
 # Number types of weights as safetensors and as torch call them.
@@ -58,13 +57,11 @@ def stored_type(base: BaseModel) -> str:
     """Return the number type of a base model's weights, by their bytes: `bfloat16`, `float16` or `float32`.
 
     Raises:
-        BaseModelError: they are stored quantised.
+        BaseModelError: they are stored quantised, or a file of theirs is cut off.
     """
     held: dict[str, int] = {}
     for path in weight_files(base.folder, base.name):
-        with path.open("rb") as file:
-            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        for entry in (entry for key, entry in header.items() if key != "__metadata__"):
+        for entry in header(path).values():
             start, end = entry["data_offsets"]
             held[entry["dtype"]] = held.get(entry["dtype"], 0) + end - start
     most = max(held, key=lambda kind: held[kind])

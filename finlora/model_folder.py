@@ -123,8 +123,8 @@ def read_json(path: Path, name: str) -> dict[str, Any]:
     return value
 
 
-def shapes(path: Path) -> dict[str, list[int]]:
-    """Return the shape of each weight in a safetensors file.
+def header(path: Path) -> dict[str, Any]:
+    """Return what the header of a safetensors file says of each weight: `dtype`, `shape`, `data_offsets`.
 
     Raises:
         BaseModelError: the file is not whole.
@@ -133,16 +133,25 @@ def shapes(path: Path) -> dict[str, list[int]]:
         length = int.from_bytes(file.read(8), "little")
         size = path.stat().st_size - 8 - length
         try:
-            header = json.loads(file.read(length)) if size >= 0 else {}
-            header.pop("__metadata__", None)
-            end = max(entry["data_offsets"][1] for entry in header.values())
+            entries: dict[str, Any] = json.loads(file.read(length)) if size >= 0 else {}
+            entries.pop("__metadata__", None)
+            end = max(entry["data_offsets"][1] for entry in entries.values())
         except (ValueError, AttributeError, LookupError, TypeError):
             end = None
     if end != size:
         raise BaseModelError(
             f"{path} is cut off or no safetensors file\nWhat to do: copy or download it again"
         )
-    return {weight: entry["shape"] for weight, entry in header.items()}
+    return entries
+
+
+def shapes(path: Path) -> dict[str, list[int]]:
+    """Return the shape of each weight in a safetensors file.
+
+    Raises:
+        BaseModelError: the file is not whole.
+    """
+    return {weight: entry["shape"] for weight, entry in header(path).items()}
 
 
 def fused_attention(config: Mapping[str, Any], widths: Mapping[str, int]) -> tuple[str, ...]:

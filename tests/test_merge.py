@@ -179,3 +179,12 @@ def test_a_full_disk_an_unknown_adapter_and_a_quantised_base_are_named(
     done = run(*options(adapter, base, tmp_path / "merged"))
     assert (done.code, "GiB free" in done.err) == (1, True)
     assert left(tmp_path) == ["small"]
+
+
+def test_a_base_model_that_is_cut_off_is_named(run, tmp_path, base, adapter):
+    folder = shutil.copytree(base, tmp_path / "base")
+    whole = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(whole[:-100])
+    done = run(*options(adapter, folder, tmp_path / "merged"))
+    assert (done.code, "is cut off" in done.err) == (1, True)
+    assert left(tmp_path) == ["base"]
