@@ -50,7 +50,7 @@ class Answerer:
         temperature: float = 0.0,
         seed: int = 42,
         batch_tokens: int | None = None,
-        progress: Callable[[int], None] | None = None,
+        done: Callable[[int, str], None] | None = None,
     ) -> list[str]:
         """Answer contexts; rows of about one length are answered together.
 
@@ -61,7 +61,7 @@ class Answerer:
             seed: decides the draw.
             batch_tokens: tokens answered at once, padding and room for answers included; what suits the
                 device unless given.
-            progress: told the number of finished contexts.
+            done: told each answer as soon as it is there, with the number of its context from 0.
 
         Returns:
             The answers in the order of the contexts, without control tokens and outer space.
@@ -73,7 +73,6 @@ class Answerer:
 
         rows = self._prompt_ids(contexts, max_new_tokens)
         answers = [""] * len(rows)
-        done = 0
         with torch.inference_mode():
             shared, cache = self._read_shared(rows)
             for batch in self._batches(rows, max_new_tokens, batch_tokens):
@@ -85,9 +84,8 @@ class Answerer:
                 )
                 for i, answer in zip(batch, found, strict=True):
                     answers[i] = self._text(answer)
-                done += len(batch)
-                if progress:
-                    progress(done)
+                    if done:
+                        done(i, answers[i])
         return answers
 
     def stream(
@@ -130,7 +128,7 @@ class Answerer:
         contexts: Sequence[str],
         labels: Sequence[str],
         batch_tokens: int | None = None,
-        progress: Callable[[int], None] | None = None,
+        done: Callable[[int, list[float]], None] | None = None,
     ) -> list[list[float]]:
         """Return the log-likelihood of each label as the answer to each context.
 
@@ -138,7 +136,7 @@ class Answerer:
             contexts: what the model is given.
             labels: the answers to weigh.
             batch_tokens: see `generate`.
-            progress: told the number of finished contexts.
+            done: told the scores of each context, with its number from 0, as soon as they are there.
 
         Returns:
             Per context, in order, and per label: the sum over the tokens of the label and the end
@@ -156,7 +154,6 @@ class Answerer:
         longest = max((len(answer) for row in answers for answer in row), default=0)
         rows = self._prompt_ids(contexts, longest)
         scores: list[list[float]] = [[] for _ in rows]
-        done = 0
         with torch.inference_mode():
             shared, cache = self._read_shared(rows)
             for batch in self._batches(rows, longest, batch_tokens):
@@ -165,9 +162,8 @@ class Answerer:
                 found = self._score(ids, mask, shared, read, [answers[i] for i in batch])
                 for i, row in zip(batch, found, strict=True):
                     scores[i] = row
-                done += len(batch)
-                if progress:
-                    progress(done)
+                    if done:
+                        done(i, row)
         return scores
 
     def _score(

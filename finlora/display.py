@@ -174,6 +174,11 @@ class Counting:
         if self._bar is not None:
             self._bar.update(self._task, completed=done)
 
+    def advance(self) -> None:
+        """Count one more row."""
+        if self._bar is not None:
+            self._bar.advance(self._task)
+
 
 def scores(results: Mapping[str, Any]) -> None:
     """Print evaluations side by side: accuracy with its interval, and recall per label."""

@@ -264,7 +264,7 @@ def answer_file(
     temperature: float = 0.0,
     seed: int = 42,
     batch_tokens: int | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[], None] | None = None,
 ) -> int:
     """Answer every row of a JSONL file; the answers are written whole or not at all.
 
@@ -276,7 +276,7 @@ def answer_file(
         temperature: see `Answerer.generate`.
         seed: see `Answerer.generate`.
         batch_tokens: see `Answerer.generate`.
-        progress: told the number of finished rows.
+        progress: told of each finished row.
 
     Returns:
         The number of rows.
@@ -289,7 +289,12 @@ def answer_file(
     check_target(source, target)
     rows = data.read_rows(source, columns=("context",))
     answers = answerer.generate(
-        [row.context for row in rows], max_new_tokens, temperature, seed, batch_tokens, progress
+        [row.context for row in rows],
+        max_new_tokens,
+        temperature,
+        seed,
+        batch_tokens,
+        done=(lambda *_: progress()) if progress else None,
     )
     lines = source.read_bytes().split(b"\n")
     written = []

@@ -71,7 +71,7 @@ def merge(
     contexts: Sequence[str] = (),
     overwrite: bool = False,
     say: Callable[[str], None],
-    progress: Callable[[int], None],
+    progress: Callable[[], None],
 ) -> Merge:
     """Merge an adapter into its unquantised base model and prove that the two answer alike.
 
@@ -82,7 +82,7 @@ def merge(
         contexts: what to ask first; texts of FinLoRA's own fill them up to 20.
         overwrite: an earlier merge may be there, and gives way.
         say: takes lines for the user.
-        progress: told how many of the 60 answers are there.
+        progress: told of each of the 60 answers.
 
     Raises:
         UsageError: the folder is not one to write to.
@@ -117,7 +117,7 @@ def _merged(
     dtype: str,
     asked: list[str],
     say: Callable[[str], None],
-    progress: Callable[[int], None],
+    progress: Callable[[], None],
 ) -> Merge:
     """Fill a folder and prove it."""
     device = _device(base)
@@ -132,8 +132,7 @@ def _merged(
     )
     unmerged = merged_weights.read(answerer, asked, progress)
     answerer.model, tensors = merged_weights.merge(tuned)
-    n = len(asked)
-    inside = merged_weights.read(answerer, asked, lambda done: progress(n + done), unmerged.own)
+    inside = merged_weights.read(answerer, asked, progress, unmerged.own)
     exact = merged_weights.agreement(unmerged, inside)
     _check_exact(exact, asked)
     merged_weights.save(answerer.model, dtype, fresh)
@@ -144,7 +143,7 @@ def _merged(
     merged_weights.check_saved(answerer.model, again.model)
     notes = _notes(adapter, base, answerer.notes, same_prompt=again.prompt == answerer.prompt)
     again.prompt = answerer.prompt
-    read = merged_weights.read(again, asked, lambda done: progress(2 * n + done), unmerged.own)
+    read = merged_weights.read(again, asked, progress, unmerged.own)
     saved = merged_weights.agreement(unmerged, read)
     _check_saved(saved, asked, dtype)
     size = sum(path.stat().st_size for path in weight_files(fresh, base.name))

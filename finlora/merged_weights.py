@@ -149,7 +149,7 @@ def check_saved(model: Any, again: Any) -> None:
 def read(
     answerer: Answerer,
     contexts: Sequence[str],
-    progress: Callable[[int], None],
+    progress: Callable[[], None],
     answers: list[str] | None = None,
 ) -> Read:
     """Let a model answer, and look at its logits along the answers.
@@ -157,12 +157,12 @@ def read(
     Args:
         answerer: who answers.
         contexts: what it is given.
-        progress: told the number of finished contexts.
+        progress: told of each answer.
         answers: along which the logits are wanted; None for its own.
     """
     import torch
 
-    own = answerer.generate(contexts, ANSWER_TOKENS, progress=progress)
+    own = answerer.generate(contexts, ANSWER_TOKENS, done=lambda *_: progress())
     along = own if answers is None else answers
     logits = []
     with torch.inference_mode():

@@ -74,7 +74,7 @@ def infer(
     limits: dict[str, Any] = {"max_new_tokens": max_new_tokens, "temperature": temperature}
     if source and target:
         with display.Counting("answering") as progress:
-            count = answer_file(answerer, source, target, progress=progress.show, **limits)
+            count = answer_file(answerer, source, target, progress=progress.advance, **limits)
         click.echo(
             json.dumps({"rows": count, "output": str(target)}) if as_json else f"{count} answers: {target}"
         )
@@ -111,7 +111,7 @@ def evaluate_(config: Path | None, as_json: bool, source: Path, baseline: bool, 
     for who, side in answering.sides(answering.Wanted(**wanted), baseline).items():
         answerer = answering.open_answerer(side, around, display.say)
         with display.Counting(f"scoring the {who}", len(rows)) as progress:
-            results[who] = evaluate.evaluate(answerer, rows, progress=progress.show)
+            results[who] = evaluate.evaluate(answerer, rows, progress=progress.advance)
     if as_json:
         print_json({who: result.to_record() for who, result in results.items()})
     else:

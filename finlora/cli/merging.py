@@ -42,7 +42,7 @@ def merge(
             contexts=[row.context for row in rows],
             overwrite=overwrite,
             say=display.say,
-            progress=progress.show,
+            progress=progress.advance,
         )
     for note in made.notes:
         display.say(f"note: {note}")
