@@ -1,7 +1,7 @@
 """Opens what answers: an adapter on its own base model, or the base model alone."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from finlora import adapters, answers, inference, models, record_checks
@@ -54,7 +54,13 @@ def open_answerer(wanted: Wanted, config: Path | None, say: Callable[[str], None
     Raises:
         UsageError, AdapterError, BaseModelError: with the next step.
     """
-    adapter, base = find(wanted, config, say)
+    return opened(wanted, *find(wanted, config, say), say)
+
+
+def opened(
+    wanted: Wanted, adapter: adapters.Adapter | None, base: models.BaseModel, say: Callable[[str], None]
+) -> answers.Answerer:
+    """Load what `find` found, and prove that it is that; errors as in `open_answerer`."""
     say(f"loading {base.name}" + (f" with {adapter.folder}" if adapter and not wanted.no_adapter else ""))
     manifest = adapter.manifest if adapter else None
     style = wanted.prompt_style
@@ -83,14 +89,6 @@ def find(
     name = wanted.base_model or _base_name(adapter)
     folder = Path.cwd() if wanted.base_model or config is None else config.resolve().parent
     return adapter, models.resolve(name, folder, offline=wanted.offline, say=say)
-
-
-def sides(wanted: Wanted, baseline: bool) -> dict[str, Wanted]:
-    """Return who is to be scored, by name: the untuned base too where `baseline` asks for it."""
-    base = {"base model": replace(wanted, no_adapter=True)}
-    if wanted.adapter is None:
-        return base
-    return {**(base if baseline else {}), "adapter": wanted}
 
 
 def _base_name(adapter: adapters.Adapter | None) -> str:

@@ -207,18 +207,42 @@ class Answerer:
         found = out.logits.float().log_softmax(-1).gather(2, tokens[:, 1:, None])[..., 0]
         return (found * real[:, 1:]).sum(1)
 
+    def unreadable(self, contexts: Sequence[str], room: int) -> dict[int, str]:
+        """Return what is wrong with the contexts that can't be answered, by their numbers from 0.
+
+        Args:
+            contexts: what the model is given.
+            room: tokens that the answer may have.
+        """
+        return self._faults(self.prompt.prompt_ids(self.tokenizer, contexts), room)
+
+    def room_for(self, labels: Sequence[str]) -> int:
+        """Return the tokens that the longest label needs at most, its end token included."""
+        ids = self.prompt.answer_ids(self.tokenizer, [""] * len(labels), labels)
+        # Behind another text a label may begin with one token more.
+        return max(len(answer) for _, answer in ids) + 1
+
+    @property
+    def batch_tokens(self) -> int:
+        """Tokens that are answered at once on this device."""
+        return _BATCH_TOKENS.get(self.model.device.type, _BATCH_TOKENS["cpu"])
+
     def _prompt_ids(self, contexts: Sequence[str], room: int) -> list[list[int]]:
         rows = self.prompt.prompt_ids(self.tokenizer, contexts)
+        for number, fault in self._faults(rows, room).items():
+            raise UsageError(f"context {number + 1} {fault}")
+        return rows
+
+    def _faults(self, rows: list[list[int]], room: int) -> dict[int, str]:
         most = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
-        for number, row in enumerate(rows, 1):
-            if not row:
-                raise UsageError(f"context {number} is empty; give the model some text")
+        faults = {number: "is empty; give the model some text" for number, row in enumerate(rows) if not row}
+        for number, row in enumerate(rows):
             if most and len(row) + room > most:
-                raise UsageError(
-                    f"context {number} is too long: {len(row)} tokens and {room} for the answer; "
+                faults[number] = (
+                    f"is too long: {len(row)} tokens and {room} for the answer; "
                     f"this base model reads {most}. Shorten it"
                 )
-        return rows
+        return faults
 
     def _read_shared(self, rows: list[list[int]]) -> tuple[int, Any]:
         """Read what all prompts start with, once: often more than half of them (instructions)."""
@@ -241,8 +265,7 @@ class Answerer:
         return torch.tensor(ids, device=self.model.device), torch.tensor(mask, device=self.model.device)
 
     def _batches(self, rows: list[list[int]], room: int, tokens: int | None) -> list[list[int]]:
-        budget = tokens or _BATCH_TOKENS.get(self.model.device.type, _BATCH_TOKENS["cpu"])
-        return decoding.batches([len(row) for row in rows], room, budget)
+        return decoding.batches([len(row) for row in rows], room, tokens or self.batch_tokens)
 
     def _text(self, ids: list[int]) -> str:
         text: str = self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)

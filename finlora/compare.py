@@ -188,29 +188,33 @@ def _scores(
 ) -> tuple[list[Fact], list[str]]:
     """Return a fact for each dataset on which the scores compare, and why others do not."""
     notes = []
-    sides: list[dict[str, results.Score]] = []
+    sides: list[dict[str, results.Result]] = []
     for adapter, column in zip(found, columns, strict=True):
         place = adapters.shelved(adapter.folder, root) if root else None
         kept = results.kept(root, *place) if root and place else []
         # Read only where it is compared with something: weights may be large.
         digest = adapter.weights_sha256() if kept else ""
-        sides.append({score.dataset: score for score in kept if score.adapter_sha256 == digest})
+        sides.append({score.title: score for score in kept if score.adapter_sha256 == digest})
         notes += [
-            f"{column}: its score on {score.dataset} belongs to an earlier adapter of that name and is left "
-            f"out; score it again: finlora eval --adapter {adapter.name} --data FILE"
+            f"{column}: its score on {score.title} belongs to an earlier adapter of that name and is left "
+            f"out; score it again: finlora eval --adapter {adapter.name} --task {score.task}"
             for score in kept
             if score.adapter_sha256 != digest
         ]
     facts = []
-    for dataset in sorted({dataset for side in sides for dataset in side}):
-        values = tuple(side.get(dataset) for side in sides)
-        if len({score.dataset_sha256 for score in values if score}) == 1:
-            facts.append(Fact(f"accuracy on {dataset}", "score", values))
+    for title in sorted({title for side in sides for title in side}):
+        values = tuple(side.get(title) for side in sides)
+        asked = {
+            (score.dataset_sha256, score.metric, score.settings.get("rows_seed")) for score in values if score
+        }
+        metrics = sorted(metric.replace("_", " ") for _, metric, _ in asked)
+        if len(asked) == 1:
+            facts.append(Fact(f"{metrics[0]} on {title}", "score", values))
         else:
             notes.append(
-                f"scores on {dataset} are left out: the adapters were scored on different files of that "
-                "name; score all on one: finlora eval --adapter NAME --data FILE"
+                f"scores on {title} are left out: the adapters were scored on different rows, or by "
+                "different metrics; score all alike: finlora eval --adapter NAME --adapter NAME --task TASK"
             )
     if not facts and not notes:
-        notes.append("no scores to compare: finlora eval --adapter NAME --data FILE keeps one")
+        notes.append("no scores to compare: finlora eval --adapter NAME --task TASK keeps one")
     return facts, notes

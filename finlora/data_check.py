@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finlora import builtin
+from finlora import builtin, tasks
 from finlora.checks import (
     Finding,
     Rows,
@@ -28,7 +28,6 @@ from finlora.errors import BaseModelError
 from finlora.json_text import printable
 from finlora.plan import tokenizer_of
 from finlora.row_lengths import RowLengths, lengths_of
-from finlora.tasks import Built, Task, Unpublished
 
 _NO_RUN = "no run is named"
 _ORDER = {"error": 0, "warning": 1, "note": 2}
@@ -126,18 +125,14 @@ def _not_there(target: Target) -> Finding:
     names = ", ".join(list(target.runs)[:3]) + " and more" * (len(target.runs) > 3)
     words = f"the dataset of {names} is not there" if names else "there is no such file"
     severity: Severity = "note" if target.may_miss else "error"
-    return finding(severity, "missing", str(target.path), [], words, _where_from(target.task))
-
-
-def _where_from(task: Task | None) -> str:
-    """Return how a task's missing file can be had."""
-    if task is None:
-        return "Check the path"
-    if isinstance(task.source, Built):
-        return f"Make it with: finlora data build {task.source.builder}"
-    if isinstance(task.source, Unpublished):
-        return "Nobody has published it: finlora data show " + task.id
-    return f"Get it with: finlora data fetch {task.id}"
+    return finding(
+        severity,
+        "missing",
+        str(target.path),
+        [],
+        words,
+        tasks.where_from(target.task) if target.task else "Check the path",
+    )
 
 
 def _compared(other: Path, compare: Callable[[Rows], list[Finding]]) -> list[Finding]:

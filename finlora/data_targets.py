@@ -121,7 +121,7 @@ def _one(file: ConfigFile | None, registry: Mapping[str, tasks.Task], path: Path
     if asked.run and file is None:
         raise UsageError("--run names a run of a project, and there is none here; add --config FILE")
     runs = {asked.run: file.pick(asked.run)} if asked.run and file else {}
-    task = tasks.pick(registry, asked.task) if asked.task else _task_of(registry, path)
+    task = tasks.pick(registry, asked.task) if asked.task else tasks.of_file(registry, path)
     tests, trains = _tests(path, task, registry), _trains(path)
     against = _once([*tests, *asked.against])
     return Target(path, task, runs, tuple(against), tuple(trains), held_out="test" in path.stem)
@@ -131,12 +131,12 @@ def _trained(
     file: ConfigFile, registry: Mapping[str, tasks.Task], path: Path, runs: Mapping[str, RunConfig]
 ) -> list[Target]:
     """Return a training file and the test files that belong to it."""
-    task = _task_of(registry, path)
+    task = tasks.of_file(registry, path)
     tests = _tests(path, task, registry, file.root / "data")
     shown = [_shown(test) for test in tests]
     return [
         Target(_shown(path), task, runs, tuple(shown)),
-        *(Target(test, _task_of(registry, test), runs, held_out=True) for test in shown),
+        *(Target(test, tasks.of_file(registry, test), runs, held_out=True) for test in shown),
     ]
 
 
@@ -161,15 +161,6 @@ def _shown(path: Path) -> Path:
         return path.relative_to(Path.cwd())
     except ValueError:
         return path
-
-
-def _task_of(registry: Mapping[str, tasks.Task], path: Path) -> tasks.Task | None:
-    """Return the task whose file, published or mended, has this name."""
-    for task in registry.values():
-        for side in task.files:
-            if path.name in {task.path(Path(), side, published).name for published in (False, True)}:
-                return task
-    return None
 
 
 def _tests(

@@ -39,7 +39,7 @@ class Fact:
 
     Args:
         name: what it is.
-        kind: `text`, `count`, `loss`, `seconds`, `bytes` or `score` (a `results.Score`).
+        kind: `text`, `count`, `loss`, `seconds`, `bytes` or `score` (a `results.Result`).
         values: one for each adapter; None where it is not known.
     """
 

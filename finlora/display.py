@@ -4,7 +4,7 @@ import shutil
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -180,18 +180,6 @@ class Counting:
             self._bar.advance(self._task)
 
 
-def scores(results: Mapping[str, Any]) -> None:
-    """Print evaluations side by side: accuracy with its interval, and recall per label."""
-    first = next(iter(results.values()))
-    rows = []
-    for who, result in results.items():
-        low, high = result.interval
-        recall = [f"{result.recall[label]:.0%}" for label in first.labels]
-        rows.append([who, f"{result.accuracy:.1%}", f"{low:.1%}-{high:.1%}", *recall])
-    table(["", "accuracy", "95% interval", *(f"recall {label}" for label in first.labels)], rows)
-    say(f"{first.n} rows; always answering the most frequent label would give {first.majority:.1%}")
-
-
 def comparison(compared: Any) -> None:
     """Print adapters side by side, and below what differs between them besides the method."""
     table(
@@ -211,7 +199,7 @@ def _figure(kind: str, value: Any) -> str:
         return "-"
     if kind == "score":
         low, high = value.interval
-        return f"{value.accuracy:.1%} ({low:.1%}-{high:.1%})"
+        return f"{value.score:.1%} ({low:.1%}-{high:.1%})"
     if kind == "bytes":
         return f"{value / 2**30:.2f} GiB"
     return format(value, {"text": "", "count": ",", "loss": ".4f", "seconds": ",.1f"}[kind])

@@ -1,146 +1,299 @@
-"""Score an answerer on labelled rows: which of the labels it finds likeliest."""
+"""One evaluation: rows are asked, answers kept as they come, judged, summed up, compared with a baseline."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from finlora import adapters, results
-from finlora.answers import Answerer
-from finlora.data import Row
-from finlora.errors import DataError, FinLoRAError, Problem, UsageError
-from finlora.files import sha256
+from finlora import bert_scores, kept_answers, results, scoring
+from finlora.errors import FinLoRAError
+from finlora.files import digest, hold
+from finlora.kept_answers import Answer, Kept
+from finlora.metrics import statistics
+from finlora.questions import Question
+from finlora.respondents import Reply, Respondent
 
-_MOST_LABELS = 50
+BERT_MODEL = "roberta-large"
+# The packages that decide a score, beside those that answered.
+_SCORERS = ("finlora", "numpy", "sympy", "rouge-score", "bert-score")
 
 
 @dataclass(frozen=True)
-class EvalResult:
-    """How well an answerer did.
+class How:
+    """How answers are judged and kept.
 
     Args:
-        n: rows.
-        hits: rows whose target was the likeliest label.
-        accuracy: hits / n.
-        interval: 95% Wilson score interval of the accuracy.
-        majority: accuracy of always answering the most frequent target.
-        labels: the labels to choose from.
-        rows_per_label: rows that have the label as target.
-        recall: share of a label's rows that were hit; None for a label without rows.
-        predictions: the likeliest label of each row, in order.
+        root: the folder in which `results/` lies.
+        scorer: `finlora`, or `reference` for the benchmark's own rule.
+        seed: of the bootstrap.
+        fresh: ask everything anew.
+        bert_model: folder or hub id of the encoder for free text; None takes BERT_MODEL where it is here.
     """
 
-    n: int
-    hits: int
-    accuracy: float
-    interval: tuple[float, float]
-    majority: float
-    labels: tuple[str, ...]
-    rows_per_label: dict[str, int]
-    recall: dict[str, float | None]
-    predictions: tuple[str, ...]
+    root: Path
+    scorer: str = "finlora"
+    seed: int = statistics.SEED
+    fresh: bool = False
+    bert_model: str | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One respondent on one question.
+
+    Args:
+        result: what is kept.
+        path: the file that holds it.
+        predictions: the file with every answer.
+        scores: of each row, in order, 0 to 1.
+        asked: rows that were answered just now; the others were there.
+        notes: what to know, a line each.
+    """
+
+    result: results.Result
+    path: Path
+    predictions: Path
+    scores: tuple[float, ...]
+    asked: int
+    notes: tuple[str, ...]
 
     def to_record(self) -> dict[str, Any]:
         """Return what `--json` prints."""
-        return asdict(self)
+        files = {"file": str(self.path), "predictions": str(self.predictions)}
+        return {**self.result.to_record(), **files, "notes": list(self.notes)}
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One evaluation: who is asked what, and where it is kept."""
+
+    respondent: Respondent
+    question: Question
+    how: How
+    decode: str
+    key: str
+    folder: Path
+    stem: str
+
+    @property
+    def name(self) -> str:
+        """What the names of its result's files begin with."""
+        return self.stem + ".reference" * (self.how.scorer == "reference")
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """The answers of one evaluation: one for each row, in order; seconds over all goes; rows asked now."""
+
+    answers: tuple[Answer, ...]
+    seconds: float
+    asked: int
 
 
 def evaluate(
-    answerer: Answerer,
-    rows: Sequence[Row],
-    labels: Sequence[str] | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> EvalResult:
-    """Ask for the likeliest label of every row and count.
+    respondent: Respondent,
+    question: Question,
+    how: How,
+    progress: Callable[[], None],
+    baseline: Evaluation | None = None,
+) -> Evaluation:
+    """Ask, judge, keep.
 
     Args:
-        answerer: who is asked.
-        rows: contexts with targets, at least one.
-        labels: the labels to choose from; those of the rows unless given.
-        progress: told the number of finished rows.
-
-    Returns:
-        The counts. Of equally likely labels the first counts.
+        respondent: who answers.
+        question: what is asked.
+        how: how answers are judged and kept.
+        progress: told of each row, those that were answered before included.
+        baseline: what this is compared with, on the same question.
 
     Raises:
-        UsageError: more labels than a closed question has.
-        DataError: targets that are none of the labels.
+        UsageError: an equal evaluation is running; a way of asking that does not fit.
+        FinLoRAError: the model or the server fails as a whole; files can't be written. Answers that came
+            before are kept, and the next go asks for the others.
     """
-    targets = [row.target.strip() for row in rows]
-    chosen = tuple(sorted(set(targets)) if labels is None else dict.fromkeys(labels))
-    if len(chosen) > _MOST_LABELS:
-        raise UsageError(
-            f"{len(chosen)} different targets: so far, eval scores closed labels only "
-            f"(at most {_MOST_LABELS} different ones), not free answers"
-        )
-    problems = [
-        Problem(f"line {row.line}: the target '{target}' is none of the labels: {', '.join(chosen)}")
-        for row, target in zip(rows, targets, strict=True)
-        if target not in chosen
-    ]
-    if problems:
-        raise DataError(problems[:20])
-    scores = answerer.label_scores([row.context for row in rows], chosen, progress=progress)
-    predictions = tuple(chosen[row.index(max(row))] for row in scores)
-    return _count(targets, chosen, predictions)
+    decode = question.decode_for(respondent.facts["kind"], how.scorer)
+    key = digest([dict(respondent.identity), question.identity(decode)])
+    folder = how.root.joinpath(results.FOLDER, *respondent.place)
+    job = _Job(respondent, question, how, decode, key, folder, question.stem(decode))
+    path, lines = folder / f"{job.name}.json", kept_answers.predictions(folder, job.name)
+    with hold(folder / f".{job.stem}.lock", lambda holder: _busy(job, holder)):
+        kept = Kept({}) if how.fresh else kept_answers.find(folder, job.stem, key)
+        done = _ask(job, kept, progress)
+        scored, bert, notes = _score(job, done.answers)
+        settings = {**_settings(job, kept, done), **bert}
+        settings["predictions_sha256"] = kept_answers.write(lines, _records(question, done.answers, scored))
+        result = _result(job, kept, done, scored, settings)
+        scores = tuple(one.score for one in scored.judged)
+        against = _against(baseline, scores, question) if baseline else _earlier(path, result)
+        results.keep(path, replace(result, against=against))
+        kept_answers.remove_part(folder, job.stem)
+    notes += _failures(question, done.answers)
+    return Evaluation(replace(result, against=against), path, lines, scores, done.asked, tuple(notes))
 
 
-def keep(result: EvalResult, adapter: str, base: str, source: Path, root: Path | None) -> str:
-    """Keep what an adapter reached in its project's `results/`, and say where, or why not.
-
-    Kept is what belongs to the adapter alone: reached on its own base model, with the prompt it names.
-
-    Args:
-        result: what it reached.
-        adapter: its folder or run name.
-        base: identity of the base model it answered on.
-        source: the dataset.
-        root: the project; None when there is none around.
-
-    Returns:
-        A line for the user. A score that can't be written is no reason to fail: it has been shown.
-    """
-    found = adapters.find(adapter, root)
-    place = adapters.shelved(found.folder, root) if root else None
-    if root is None or place is None:
-        return f"score not kept: {found.folder} is not on the shelf of a project"
-    if found.manifest is None:
-        return f"score not kept: {found.folder} has no {adapters.MANIFEST}"
-    if found.manifest["base_model"].get("identity") != base:
-        return "score not kept: it was reached on another base model than the adapter's own"
-    score = results.Score(
-        adapter_sha256=found.weights_sha256(),
-        dataset=source.name,
-        dataset_sha256=sha256(source),
-        rows=result.n,
-        accuracy=result.accuracy,
-        interval=result.interval,
-        majority=result.majority,
-        labels=result.labels,
-        recall=result.recall,
+def _busy(job: _Job, holder: str) -> str:
+    name = job.respondent.facts["name"]
+    return (
+        f"{name} is being asked for {job.question.task} already, by process {holder}; wait for it or end it"
     )
+
+
+def _ask(job: _Job, kept: Kept, progress: Callable[[], None]) -> _Answered:
+    """Answer the rows that were not answered before; equal contexts are asked once."""
+    rows = job.question.rows
+    answers = {row.line: kept.answers[row.line] for row in rows if row.line in kept.answers}
+    for _ in answers:
+        progress()
+    waiting: dict[str, list[int]] = {}
+    for row in rows:
+        if row.line not in answers:
+            waiting.setdefault(row.context, []).append(row.line)
+    seconds, asked = kept.seconds, sum(map(len, waiting.values()))
+    if waiting:
+        contexts = list(waiting)
+        # Loads the model: that is no time of answering.
+        prompts = [sha256(text.encode()).hexdigest() for text in job.respondent.prompts(contexts)]
+        with kept_answers.Part(job.folder, job.stem, job.key, Kept(answers, kept.seconds)) as part:
+
+            def done(number: int, reply: Reply) -> None:
+                for line in waiting[contexts[number]]:
+                    answers[line] = Answer(prompts[number], reply.output, reply.error)
+                    part.add(line, answers[line])
+                    progress()
+
+            if job.decode == "labels":
+                job.respondent.weigh(contexts, job.question.labels, done)
+            else:
+                job.respondent.answer(contexts, job.question.max_new_tokens, done)
+            seconds = part.seconds
+    return _Answered(tuple(answers[row.line] for row in rows), seconds, asked)
+
+
+def _score(job: _Job, answers: Sequence[Answer]) -> tuple[scoring.Scored, dict[str, Any], list[str]]:
+    """Judge the answers; return also what to keep of the encoder for free text, and notes."""
+    outputs = [answer.output for answer in answers]
+    model = job.how.bert_model or BERT_MODEL
+    if job.question.kind != "text":
+        return scoring.score(job.question, outputs, job.how.scorer, job.how.seed), {}, []
+    golds = [row.target for row in job.question.rows]
     try:
-        return f"score kept: {results.keep(root, *place, score)}"
+        bert = bert_scores.score(outputs, golds, model, Path.cwd())
     except FinLoRAError as error:
-        return f"score not kept: {error}"
+        if job.how.bert_model:
+            raise
+        first, _, step = str(error).partition("\n")
+        note = f"{job.question.task}: scored by ROUGE-L alone. {first}. {step}"
+        return scoring.score(job.question, outputs, job.how.scorer, job.how.seed), {}, [note]
+    scored = scoring.score(job.question, outputs, job.how.scorer, job.how.seed, bert.f1)
+    return scored, {"bert_model": bert.model, "bert_layers": bert.layers}, []
 
 
-def _count(targets: list[str], labels: tuple[str, ...], predictions: tuple[str, ...]) -> EvalResult:
-    from scipy.stats import binomtest
+def _settings(job: _Job, kept: Kept, done: _Answered) -> dict[str, Any]:
+    known = kept.result.settings if kept.result and not done.asked else None
+    rows = {"rows_seed": job.question.seed if job.question.limit else None, "seed": job.how.seed}
+    most = job.question.max_new_tokens if job.decode == "generate" else None
+    own = job.respondent.settings() if known is None else known
+    own = {key: value for key, value in own.items() if not key.startswith("bert_")}
+    return {**own, "max_new_tokens": most, **rows}
 
-    right = Counter(t for t, p in zip(targets, predictions, strict=True) if t == p)
-    total = Counter(targets)
-    n, hits = len(targets), right.total()
-    interval = binomtest(hits, n).proportion_ci(confidence_level=0.95, method="wilson")
-    return EvalResult(
-        n=n,
-        hits=hits,
-        accuracy=hits / n,
-        interval=(float(interval.low), float(interval.high)),
-        majority=max(total.values()) / n,
-        labels=labels,
-        rows_per_label={label: total[label] for label in labels},
-        recall={label: right[label] / total[label] if total[label] else None for label in labels},
-        predictions=predictions,
+
+def _records(question: Question, answers: Sequence[Answer], scored: scoring.Scored) -> list[dict[str, Any]]:
+    records = []
+    for row, answer, judged in zip(question.rows, answers, scored.judged, strict=True):
+        record = {
+            "row": row.line,
+            "prompt": answer.prompt,
+            "output": answer.output,
+            "parsed": judged.parsed and scored.shown(judged.parsed),
+            "gold": scored.shown(judged.gold),
+            "hit": judged.score,
+        }
+        records.append(record if answer.error is None else {**record, "error": answer.error})
+    return records
+
+
+def _result(
+    job: _Job, kept: Kept, done: _Answered, scored: scoring.Scored, settings: dict[str, Any]
+) -> results.Result:
+    question, summary = job.question, scored.summary
+    speed = round(len(question.rows) / done.seconds, 2) if done.seconds else None
+    return results.Result(
+        key=job.key,
+        respondent=dict(job.respondent.facts),
+        task=question.task,
+        family=question.family,
+        kind=question.kind,
+        scorer=job.how.scorer,
+        decode=job.decode,
+        dataset=question.source.name,
+        dataset_sha256=question.source_sha256,
+        limit=question.limit,
+        metric=scored.metric,
+        score=summary.score,
+        interval=summary.interval,
+        rows=len(question.rows),
+        errors=sum(answer.error is not None for answer in done.answers),
+        unparsed=summary.unparsed,
+        majority=summary.majority,
+        weighted_f1=scored.weighted_f1,
+        macro_f1=summary.macro_f1,
+        also=scored.also,
+        classes=scored.classes(),
+        confusion=scored.confusion(),
+        seconds=kept.result.seconds if kept.result and not done.asked else round(done.seconds, 3),
+        rows_per_second=kept.result.rows_per_second if kept.result and not done.asked else speed,
+        settings=settings,
+        versions={**job.respondent.identity.get("versions", {}), **_scorer_versions()},
     )
+
+
+def _scorer_versions() -> dict[str, str]:
+    found = {}
+    for package in _SCORERS:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _against(baseline: Evaluation, scores: Sequence[float], question: Question) -> dict[str, Any]:
+    """Return the paired comparison with a baseline, with the lines of the rows that got worse."""
+    pair = statistics.paired(baseline.scores, scores)
+    return {
+        "name": baseline.result.respondent["name"],
+        "kind": baseline.result.respondent["kind"],
+        "difference": pair.difference,
+        "interval": list(pair.interval),
+        "p_value": pair.p_value,
+        "better": pair.better,
+        "worse": pair.worse,
+        "got_worse": [question.rows[i].line for i in pair.got_worse],
+    }
+
+
+def _earlier(path: Path, result: results.Result) -> Any:
+    """Return the comparison that an earlier go kept, where it found the same answers worth the same."""
+    try:
+        before = results.read(path)
+    except FinLoRAError:
+        return None
+    same = (before.key, before.settings.get("predictions_sha256"))
+    return before.against if same == (result.key, result.settings["predictions_sha256"]) else None
+
+
+def _failures(question: Question, answers: Sequence[Answer]) -> list[str]:
+    failed = [
+        (row.line, answer.error)
+        for row, answer in zip(question.rows, answers, strict=True)
+        if answer.error is not None
+    ]
+    if not failed:
+        return []
+    line, why = failed[0]
+    return [
+        f"{question.task}: {len(failed)} of {len(answers)} rows have no answer and count as wrong. The first "
+        f"is line {line}: {why}. The same command asks these rows again, and no others"
+    ]

@@ -137,6 +137,18 @@ class Result:
         """Digest of the adapter's weights; None for who is no adapter."""
         return self.respondent.get("adapter_sha256")
 
+    @property
+    def title(self) -> str:
+        """What was scored, and what is special about it, in words."""
+        special = [
+            ("as_published" in self.dataset, "as published"),
+            (self.decode == "generate" and self.kind in ("label", "letter"), "generated"),
+            (self.limit is not None, f"{self.limit} rows"),
+            (self.scorer == "reference", "the benchmark's rule"),
+        ]
+        words = [word for is_so, word in special if is_so]
+        return f"{self.task} ({', '.join(words)})" if words else self.task
+
     def to_record(self) -> dict[str, Any]:
         """Return what is written, and what `--json` prints."""
         return {"schema": SCHEMA, **asdict(self)}

@@ -16,13 +16,13 @@ class KeptScore:
     """One score in `results/`, as far as a list shows it.
 
     Args:
-        dataset: file name of the rows.
-        accuracy: share of the rows that were hit.
+        title: what was scored.
+        score: 0 to 1.
         current: whether the weights are those that were scored; None where the manifest has no digest.
     """
 
-    dataset: str
-    accuracy: float
+    title: str
+    score: float
     current: bool | None
 
 
@@ -71,7 +71,7 @@ def _entry(root: Path, folder: Path) -> Entry:
         size = (folder / adapters.WEIGHTS).stat().st_size
     except (FinLoRAError, OSError) as error:
         return Entry(*place, fault=in_a_word(error, folder))
-    kept: list[results.Score] = []
+    kept: list[results.Result] = []
     fault = None
     try:
         kept = results.kept(root, *place)
@@ -90,7 +90,7 @@ def _entry(root: Path, folder: Path) -> Entry:
         final_loss=_last_loss(manifest),
         bytes=size,
         scores=tuple(
-            KeptScore(s.dataset, s.accuracy, s.adapter_sha256 == digest if digest else None) for s in kept
+            KeptScore(s.title, s.score, s.adapter_sha256 == digest if digest else None) for s in kept
         ),
         fault=fault,
     )

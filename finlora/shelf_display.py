@@ -24,7 +24,7 @@ def shelf(entries: Sequence[Any]) -> None:
         figures = ["-" if value is None else format(value, form) for value, form in known]
         size = "-" if entry.bytes is None else f"{entry.bytes / 2**20:.1f}"
         old = {False: " (of other weights)"}
-        scores = ", ".join(f"{s.dataset} {s.accuracy:.1%}{old.get(s.current, '')}" for s in entry.scores)
+        scores = ", ".join(f"{s.title} {s.score:.1%}{old.get(s.current, '')}" for s in entry.scores)
         words = [entry.run, entry.variant, entry.base_model or "-", entry.method or "-"]
         rows.append([*words, *figures, size, scores or "-", entry.fault or ""])
     display.table(columns, [[printable(cell) for cell in row] for row in rows])

@@ -44,7 +44,7 @@ class Description:
     files: tuple[File, ...]
     peft: dict[str, Any]
     manifest: dict[str, Any] | None
-    scores: tuple[results.Score, ...]
+    scores: tuple[results.Result, ...]
     notes: tuple[str, ...]
 
 
@@ -153,12 +153,13 @@ def page(about: Description) -> list[tuple[str, list[str]]]:
         ("files", [f"{file.sha256}  {file.bytes:>12,}  {printable(file.name)}" for file in about.files])
     )
     scores = [
-        f"{printable(s.dataset)}: {s.accuracy:.1%} ({s.interval[0]:.1%}-{s.interval[1]:.1%}) of {s.rows:,} "
-        f"rows; always the most frequent label: {s.majority:.1%}"
+        f"{printable(s.title)}: {s.metric.replace('_', ' ')} {s.score:.1%} "
+        f"({s.interval[0]:.1%}-{s.interval[1]:.1%}), {s.rows:,} rows"
+        + ("" if s.majority is None else f"; majority {s.majority:.1%}")
         for s in about.scores
     ]
     parts.append(
-        ("scores", scores or [f"none; score it with: finlora eval --adapter {about.folder.name} --data FILE"])
+        ("scores", scores or [f"none; score it with: finlora eval --adapter {about.folder.name} --task TASK"])
     )
     return parts
 

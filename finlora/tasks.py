@@ -45,8 +45,10 @@ __all__ = [
     "Task",
     "Unpublished",
     "load",
+    "of_file",
     "pick",
     "read",
+    "where_from",
 ]
 
 SHIPPED = Path(__file__).parent / "files" / "tasks"
@@ -123,6 +125,24 @@ def pick(tasks: Mapping[str, Task], name: str) -> Task:
             f"no task '{name}'{did_you_mean(name, list(tasks))}\nSee all with: finlora data list"
         )
     return tasks[name]
+
+
+def of_file(tasks: Mapping[str, Task], path: Path) -> Task | None:
+    """Return the task whose file, published or mended, has the name of a path."""
+    for task in tasks.values():
+        for side in task.files:
+            if path.name in {task.path(Path(), side, published).name for published in (False, True)}:
+                return task
+    return None
+
+
+def where_from(task: Task) -> str:
+    """Return how a task's missing file can be had."""
+    if isinstance(task.source, Built):
+        return f"Make it with: finlora data build {task.source.builder}"
+    if isinstance(task.source, Unpublished):
+        return "Nobody has published it: finlora data show " + task.id
+    return f"Get it with: finlora data fetch {task.id}"
 
 
 def read(path: Path) -> Task:

@@ -12,6 +12,7 @@ from finlora.cli import (
     checking,
     comparing,
     data,
+    evaluating,
     merging,
     planning,
     previewing,
@@ -85,7 +86,7 @@ def cli() -> None:
 for command in (
     training.finetune,
     answering.infer,
-    answering.evaluate_,
+    evaluating.evaluate_,
     comparing.compare,
     adapters.adapters,
     merging.merge,

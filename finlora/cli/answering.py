@@ -1,4 +1,4 @@
-"""Commands that ask an adapter: infer and eval."""
+"""The command that asks an adapter: infer."""
 
 import json
 import sys
@@ -86,36 +86,3 @@ def infer(
             click.echo("\n".join(answers))
     else:
         display.chat(lambda text: answerer.stream(text, **limits))
-
-
-@click.command("eval")
-@with_opening
-@click.option("--data", "source", type=FILE, required=True, help="JSONL file with context and target.")
-@click.option("--baseline", is_flag=True, help="Score the untuned base model too.")
-def evaluate_(config: Path | None, as_json: bool, source: Path, baseline: bool, **wanted: Any) -> None:
-    """Score closed-label answers (sentiment, headlines, …) by the likelihood of each label.
-
-    The labels are the different targets of the file. The score of an adapter on the shelf is kept in
-    results/ for `finlora compare`.
-
-    \b
-    Example:
-      finlora eval --adapter NAME --data data/test/sentiment_sample_test.jsonl --baseline
-    """
-    from finlora import answering, data, display, evaluate
-    from finlora.config import project_root
-
-    around = config_around(config)
-    rows = data.read_rows(source)
-    results = {}
-    for who, side in answering.sides(answering.Wanted(**wanted), baseline).items():
-        answerer = answering.open_answerer(side, around, display.say)
-        with display.Counting(f"scoring the {who}", len(rows)) as progress:
-            results[who] = evaluate.evaluate(answerer, rows, progress=progress.advance)
-    if as_json:
-        print_json({who: result.to_record() for who, result in results.items()})
-    else:
-        display.scores(results)
-    if wanted["adapter"]:
-        root = project_root(around) if around else None
-        display.say(evaluate.keep(results["adapter"], wanted["adapter"], answerer.base, source, root))

@@ -1,0 +1,145 @@
+"""Everybody who is to be scored, on everything that is asked: in which order, and compared with whom."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from finlora import answering, metrics, questions
+from finlora.config_place import project_root
+from finlora.errors import UsageError, did_you_mean
+from finlora.evaluate import Evaluation, How, evaluate
+from finlora.files import digest
+from finlora.local_respondents import Local
+from finlora.machine_checks import check_packages
+from finlora.questions import Question
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the command line asks for; see `finlora eval --help`."""
+
+    adapters: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    file: Path | None = None
+    metric: str | None = None
+    baseline: bool = False
+    base_model: str | None = None
+    prompt_style: str | None = None
+    decode: str | None = None
+    scorer: str = "finlora"
+    as_published: bool = False
+    limit: int | None = None
+    seed: int = questions.SEED
+    max_new_tokens: int | None = None
+    bert_model: str | None = None
+    fresh: bool = False
+    offline: bool = False
+
+
+class Watch(Protocol):
+    """Is told of each row that is done."""
+
+    def advance(self) -> None:
+        """Count one more row."""
+
+
+# Takes what is being done and the number of rows.
+Watching = Callable[[str, int], AbstractContextManager[Watch]]
+
+
+def run(
+    wanted: Wanted, config: Path | None, say: Callable[[str], None], watching: Watching
+) -> list[Evaluation]:
+    """Score everybody on everything.
+
+    Args:
+        wanted: who and what.
+        config: the project's config file; None outside a project: then `results/` lies in the current folder.
+        say: takes lines for the user.
+        watching: shows the rows of one evaluation.
+
+    Returns:
+        One evaluation for each question and respondent: all of a question together, base models first.
+
+    Raises:
+        UsageError, DataError, AdapterError, BaseModelError: with the next step; nothing was asked yet.
+        FinLoRAError: as of `evaluate`.
+    """
+    _check(wanted)
+    asked = questions.read(
+        questions.Asked(
+            wanted.tasks,
+            wanted.file,
+            wanted.metric,
+            wanted.as_published,
+            wanted.limit,
+            wanted.seed,
+            wanted.max_new_tokens,
+            wanted.decode,
+        ),
+        config,
+    )
+    check_packages()
+    root = project_root(config) if config else Path.cwd()
+    how = How(root, wanted.scorer, wanted.seed, wanted.fresh, wanted.bert_model)
+    bases, adapters = _respondents(wanted, config, say)
+    found: dict[tuple[str, str], Evaluation] = {}
+    for who, base in [*((base, None) for base in bases.values()), *adapters]:
+        for question in asked:
+            baseline = found[base, question.task] if base else None
+            with watching(f"{who.facts['name']}: {question.task}", len(question.rows)) as watch:
+                one = evaluate(who, question, how, watch.advance, baseline)
+            found[digest(dict(who.identity)), question.task] = _warned(one, who, question)
+        who.close()
+    return [one for question in asked for (_, task), one in found.items() if task == question.task]
+
+
+def _check(wanted: Wanted) -> None:
+    if not wanted.adapters and not wanted.base_model:
+        raise UsageError(
+            "name who is to be scored: --adapter NAME (finlora adapters list shows them), or "
+            "--base-model MODEL"
+        )
+    if wanted.metric is not None and wanted.metric not in metrics.KINDS:
+        near = did_you_mean(wanted.metric, metrics.KINDS)
+        raise UsageError(
+            f"--metric {wanted.metric}: no such kind of answer{near}; allowed: {', '.join(metrics.KINDS)}"
+        )
+
+
+def _respondents(
+    wanted: Wanted, config: Path | None, say: Callable[[str], None]
+) -> tuple[dict[str, Local], list[tuple[Local, str | None]]]:
+    """Return the base models by the digest of what they are, and the adapters, each with that of its base."""
+    bases: dict[str, Local] = {}
+    adapters: list[tuple[Local, str | None]] = []
+    for name in dict.fromkeys(wanted.adapters) or [None]:
+        opened = answering.Wanted(
+            name, wanted.base_model, prompt_style=wanted.prompt_style, offline=wanted.offline
+        )
+        base = None
+        if wanted.baseline or name is None:
+            alone = Local(replace(opened, no_adapter=True), config, say)
+            base = digest(dict(alone.identity))
+            bases.setdefault(base, alone)
+        if name is not None:
+            adapters.append((Local(opened, config, say), base))
+    _refuse_twins([adapter for adapter, _ in adapters], wanted.adapters)
+    return bases, adapters
+
+
+def _refuse_twins(adapters: Sequence[Local], names: Sequence[str]) -> None:
+    seen: dict[tuple[str, str], str] = {}
+    for adapter, name in zip(adapters, dict.fromkeys(names), strict=True):
+        if adapter.place in seen:
+            raise UsageError(f"'{name}' and '{seen[adapter.place]}' are one adapter; name it once")
+        seen[adapter.place] = name
+
+
+def _warned(one: Evaluation, who: Local, question: Question) -> Evaluation:
+    if who.trained_on != question.source_sha256:
+        return one
+    note = f"{who.facts['name']} was trained on these very rows: the score says nothing about new ones"
+    return replace(one, notes=(note, *one.notes))
