@@ -241,7 +241,7 @@ def _result(
         macro_f1=summary.macro_f1,
         also=scored.also,
         classes=scored.classes(),
-        confusion=scored.confusion(),
+        confusion=tuple(scored.confusion()),
         seconds=kept.result.seconds if kept.result and not done.asked else round(done.seconds, 3),
         rows_per_second=kept.result.rows_per_second if kept.result and not done.asked else speed,
         settings=settings,

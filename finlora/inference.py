@@ -288,14 +288,9 @@ def answer_file(
     """
     check_target(source, target)
     rows = data.read_rows(source, columns=("context",))
-    answers = answerer.generate(
-        [row.context for row in rows],
-        max_new_tokens,
-        temperature,
-        seed,
-        batch_tokens,
-        done=(lambda *_: progress()) if progress else None,
-    )
+    contexts = [row.context for row in rows]
+    done = (lambda *_: progress()) if progress else None
+    answers = answerer.generate(contexts, max_new_tokens, temperature, seed, batch_tokens, done)
     lines = source.read_bytes().split(b"\n")
     written = []
     for row, answer in zip(rows, answers, strict=True):

@@ -67,8 +67,8 @@ def describe(adapter: Adapter, root: Path | None) -> Description:
     scores = tuple(results.kept(root, *place)) if root and place else ()
     digest = next(file.sha256 for file in files if file.name == adapters.WEIGHTS)
     notes = [
-        f"the score on {score.dataset} is of other weights; score again: finlora eval --adapter "
-        f"{adapter.name} --data FILE"
+        f"the score on {score.title} is of other weights; score again: finlora eval --adapter "
+        f"{adapter.name} --task {score.task}"
         for score in scores
         if score.adapter_sha256 != digest
     ]

@@ -1,17 +1,19 @@
 """What many tests share: a small project, the command line in this process and in one of its own."""
 
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from finlora import results
 from finlora.cli import main
 from finlora.config import ConfigFile, check_run, load
 from finlora.manifest import History, compose
@@ -167,6 +169,54 @@ def shelve(project: Project, name: str, settings: Mapping[str, Any] | None = Non
     return write_adapter(
         project.root / "lora_adapters" / manifest["variant"] / name, manifest["run"]["base_model"], manifest
     )
+
+
+def scored(**changes: Any) -> results.Result:
+    """Return the result of an adapter on ten rows of fpb."""
+    made = results.Result(
+        key="k" * 64,
+        respondent={"kind": "adapter", "name": "one", "adapter_sha256": "a" * 64, "base_model": "./base"},
+        task="fpb",
+        family="general",
+        kind="label",
+        scorer="finlora",
+        decode="labels",
+        dataset="fpb_test.jsonl",
+        dataset_sha256="d" * 64,
+        limit=None,
+        metric="accuracy",
+        score=0.8,
+        interval=(0.5, 0.95),
+        rows=10,
+        errors=0,
+        unparsed=0.1,
+        majority=0.6,
+        weighted_f1=0.79,
+        macro_f1=0.7,
+        also={},
+        classes={
+            "up": {"rows": 6, "precision": 1.0, "recall": 1.0, "f1": 1.0},
+            "down": {"rows": 4, "precision": None, "recall": 0.5, "f1": 0.6},
+        },
+        confusion=(("up", "up", 6), ("down", "down", 2), ("down", "up", 1), ("down", None, 1)),
+        seconds=2.0,
+        rows_per_second=5.0,
+        settings={"prompt_sha256": "e" * 64, "dtype": "float32", "device": "cpu", "rows_seed": None},
+        versions={"finlora": "0.0"},
+    )
+    return replace(made, **changes)
+
+
+def keep_score(project: Project, run: str, variant: str = "fp16_r8", **changes: Any) -> Path:
+    """Keep a score of the adapter that lies on the shelf, as `eval` does; return the file."""
+    folder = project.root / "lora_adapters" / variant / run
+    digest = hashlib.sha256((folder / "adapter_model.safetensors").read_bytes()).hexdigest()
+    own = changes.pop("respondent", {})
+    made = scored(**changes)
+    who = {**made.respondent, "name": run, "variant": variant, "adapter_sha256": digest}
+    path = project.root / "results" / variant / run / f"{made.task}.json"
+    results.keep(path, replace(made, respondent={**who, **own}))
+    return path
 
 
 @pytest.fixture(scope="module", autouse=True)

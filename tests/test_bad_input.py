@@ -359,7 +359,7 @@ CASES = {
     "an unknown prompt style": Case(
         f"{ASK} tuned --prompt-style alpaca", 2, "'alpaca' is not one of 'chat', 'inst', 'plain'"
     ),
-    "nothing to score": Case("eval --adapter tuned", 2, "Missing option '--data'"),
+    "nothing to score": Case("eval --adapter tuned", 2, "name what is to be scored: --task NAME"),
     # Projects and commands.
     "a dataset that is not built here": Case(
         "data build fpb", 2, "no dataset 'fpb' is built here; there are: sentiment_sample, formula"

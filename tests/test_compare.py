@@ -1,13 +1,12 @@
 """Adapters side by side: the table, what differs besides the method, the scores, the refusals."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
-from finlora import adapters, compare, results
+from finlora import compare
 from finlora.errors import AdapterError, FinLoRAError, UsageError
-from tests.conftest import shelve, trained_manifest, write_adapter
+from tests.conftest import keep_score, shelve, trained_manifest, write_adapter
 
 GIB = 2**30
 
@@ -213,58 +212,67 @@ def test_equal_names_are_told_apart(project, tmp_path):
     assert columns == (str(here), str(copy))
 
 
-SCORE = results.Score("", "fpb.jsonl", "d" * 64, 100, 0.8, (0.7, 0.9), 0.5, ("a", "b"), {"a": 1.0, "b": None})
-
-
-def keep(project, name, **changes):
-    folder = project.root / "lora_adapters" / "fp16_r8" / name
-    score = replace(SCORE, adapter_sha256=adapters.read(folder).weights_sha256())
-    return results.keep(project.root, "fp16_r8", name, replace(score, **changes))
-
-
 def test_scores_on_one_file_stand_side_by_side(project):
     for name in ("one", "two", "three"):
         shelve(project, name)
-    keep(project, "one")
-    keep(project, "two", accuracy=0.9)
+    keep_score(project, "one")
+    keep_score(project, "two", score=0.9)
     compared = compare.compare(["one", "two", "three"], project.root)
     first = compared.rows[0]
-    assert (first.name, first.kind) == ("accuracy on fpb.jsonl", "score")
-    assert [score and score.accuracy for score in first.values] == [0.8, 0.9, None]
+    assert (first.name, first.kind) == ("accuracy on fpb", "score")
+    assert [score and score.score for score in first.values] == [0.8, 0.9, None]
     assert compared.notes == ()
 
 
 def test_scores_on_different_files_are_not_compared(project):
     pair(project)
-    keep(project, "one")
-    keep(project, "two", dataset_sha256="e" * 64)
-    keep(project, "two", dataset="other.jsonl")
+    keep_score(project, "one")
+    keep_score(project, "two", dataset_sha256="e" * 64)
+    keep_score(project, "two", task="other")
     compared = compare.compare(["one", "two"], project.root)
-    assert [fact.name for fact in compared.rows][:2] == ["accuracy on other.jsonl", "variant"]
+    assert [fact.name for fact in compared.rows][:2] == ["accuracy on other", "variant"]
     [note] = compared.notes
-    assert note.startswith("scores on fpb.jsonl are left out: the adapters were scored on different files")
+    assert note.startswith("scores on fpb are left out: the adapters were scored on different rows")
+
+
+@pytest.mark.parametrize("changes", [{"metric": "rouge_l"}, {"settings": {"rows_seed": 7}}])
+def test_scores_of_other_metrics_or_draws_are_not_compared(project, changes):
+    pair(project)
+    keep_score(project, "one")
+    keep_score(project, "two", **changes)
+    compared = compare.compare(["one", "two"], project.root)
+    assert [fact.kind for fact in compared.rows].count("score") == 0
+    assert len(compared.notes) == 1
+
+
+def test_each_way_of_scoring_is_compared_with_its_own_kind(project):
+    pair(project)
+    for name, changes in (("one", {"decode": "generate"}), ("two", {"scorer": "reference"})):
+        keep_score(project, name, **changes)
+    names = [fact.name for fact in compare.compare(["one", "two"], project.root).rows[:2]]
+    assert names == ["accuracy on fpb (generated)", "accuracy on fpb (the benchmark's rule)"]
 
 
 def test_a_score_of_an_earlier_adapter_is_left_out(project):
     pair(project)
-    keep(project, "one")
-    keep(project, "two")
+    keep_score(project, "one")
+    keep_score(project, "two")
     weights = project.root / "lora_adapters" / "fp16_r8" / "two" / "adapter_model.safetensors"
     weights.write_bytes(b"trained again")
     compared = compare.compare(["one", "two"], project.root)
-    assert [score and score.accuracy for score in compared.rows[0].values] == [0.8, None]
+    assert [score and score.score for score in compared.rows[0].values] == [0.8, None]
     [note] = compared.notes
-    assert note.startswith("two: its score on fpb.jsonl belongs to an earlier adapter of that name")
-    assert "finlora eval --adapter two --data FILE" in note
+    assert note.startswith("two: its score on fpb belongs to an earlier adapter of that name")
+    assert "finlora eval --adapter two --task fpb" in note
 
 
 def test_without_scores_it_says_how_to_get_them(project):
-    assert pair(project).notes == ("no scores to compare: finlora eval --adapter NAME --data FILE keeps one",)
+    assert pair(project).notes == ("no scores to compare: finlora eval --adapter NAME --task TASK keeps one",)
 
 
 def test_outside_a_project_folders_compare_without_scores(project):
     pair(project)
-    keep(project, "one")
+    keep_score(project, "one")
     shelf = project.root / "lora_adapters" / "fp16_r8"
     compared = compare.compare([str(shelf / "one"), str(shelf / "two")], None)
     assert compared.rows[0].name == "variant"
@@ -272,7 +280,7 @@ def test_outside_a_project_folders_compare_without_scores(project):
 
 def test_a_damaged_score_is_named(project):
     pair(project)
-    keep(project, "one").write_text("{")
+    keep_score(project, "one").write_text("{")
     with pytest.raises(FinLoRAError, match=r"results/fp16_r8/one/fpb\.json: can't be read"):
         compare.compare(["one", "two"], project.root)
 
@@ -336,12 +344,12 @@ def test_a_damaged_manifest_is_refused_by_file_and_key(project, key, value):
 def test_the_command_prints_the_table_and_the_verdict(project, run, monkeypatch):
     monkeypatch.chdir(project.root)
     pair(project, {"quant_bits": 16, "seed": 1}, cpu_peak_bytes=GIB * 3 // 2)
-    keep(project, "one")
+    keep_score(project, "one")
     done = run("compare", "one", "two")
     assert done.code == 0
     lines = [line.split() for line in done.out.splitlines()]
     assert ["one", "two"] in lines
-    assert ["accuracy", "on", "fpb.jsonl", "80.0%", "(70.0%-90.0%)", "-"] in lines
+    assert ["accuracy", "on", "fpb", "80.0%", "(50.0%-95.0%)", "-"] in lines
     assert ["first", "training", "loss", "2.5000", "2.5000"] in lines
     assert ["CPU", "memory", "peak", "-", "1.50", "GiB"] in lines
     assert ["trainable", "parameters", "8,000", "8,000"] in lines

@@ -39,6 +39,18 @@ SAME_FLOOR = {
     ("merge", "merged_folder"),
     ("merged_weights", "answers"),
     ("merged_weights", "models"),
+    # Scoring: everybody's turn, one evaluation, what is asked, who answers, what it is worth.
+    ("scoreboard", "answering"),
+    ("scoreboard", "evaluate"),
+    ("scoreboard", "local_respondents"),
+    ("scoreboard", "machine_checks"),
+    ("scoreboard", "questions"),
+    ("evaluate", "questions"),
+    ("evaluate", "scoring"),
+    ("scoring", "questions"),
+    ("local_respondents", "answering"),
+    ("local_respondents", "manifest"),
+    ("kept_answers", "results"),
     # The font cache lies where FinLoRA keeps what it makes itself.
     ("loss_plot", "builtin"),
     # Inside the training process.
@@ -127,6 +139,8 @@ SAME_FLOOR = {
     ("shelf_checks", "shelf"),
     ("cli", "display"),
     ("cli", "shelf_display"),
+    ("cli", "eval_display"),
+    ("eval_display", "display"),
     ("shelf_display", "display"),
     ("cli", "data_display"),
     ("data_display", "display"),
@@ -215,14 +229,14 @@ def test_edges_along_a_floor_are_those_that_were_decided():
 
 def test_nothing_imports_the_command_line():
     assert {a for a, b in edges() if b == "cli"} == {"__main__"}
-    assert {a for a, b in edges() if b == "display"} == {"cli", "data_display", "shelf_display"}
+    assert {a for a, b in edges() if b == "display"} == {"cli", "data_display", "eval_display", "shelf_display"}
     assert {a for a, b in edges() if b in ("data_display", "shelf_display")} == {"cli"}
 
 
 @pytest.mark.parametrize(
     ("library", "owners"),
     [
-        ("click", {"cli", "display", "data_display", "shelf_display"}),
+        ("click", {"cli", "display", "data_display", "eval_display", "shelf_display"}),
         # builtin draws the bar of its one long conversion, as the hub's library draws its own.
         ("rich", {"display", "data_display", "builtin"}),
         ("subprocess", {"launch"}),

@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from finlora import adapters, prompts, shelf_checks
-from tests.conftest import RUN, trained_manifest
+from tests.conftest import RUN, keep_score, trained_manifest
 
 TARGETS = ("q_proj", "v_proj")
 
@@ -289,18 +289,15 @@ def test_the_list_names_damage_and_never_stumbles(place, project, run, monkeypat
 
 
 def test_kept_scores_are_listed_with_whose_weights_they_are(place, project, run, monkeypatch):
-    from finlora import results
-
     monkeypatch.chdir(project.root)
-    for dataset, digest in (("a.jsonl", adapters.read(place).weights_sha256()), ("b.jsonl", "0" * 64)):
-        score = results.Score(digest, dataset, "1" * 64, 10, 0.9, (0.6, 0.98), 0.5, ("x", "y"), {"x": 0.9})
-        results.keep(project.root, "fp16_r8", "one", score)
+    keep_score(project, "one", task="a", score=0.9)
+    keep_score(project, "one", task="b", score=0.9, respondent={"adapter_sha256": "0" * 64})
     done = run("adapters", "list", "--json")
     assert [score["current"] for score in json.loads(done.out)[0]["scores"]] == [True, False]
-    assert "b.jsonl 90.0% (of other weights)" in run("adapters", "list").out
+    assert "b 90.0% (of other weights)" in run("adapters", "list").out
     shown = run("adapters", "show", "one")
-    assert "a.jsonl: 90.0% (60.0%-98.0%) of 10 rows" in shown.out
-    assert "the score on b.jsonl is of other weights" in shown.err
+    assert "a: accuracy 90.0% (50.0%-95.0%), 10 rows; majority 60.0%" in shown.out
+    assert "the score on b is of other weights" in shown.err
     (project.root / "results" / "fp16_r8" / "one" / "a.json").write_text("{")
     assert "can't be read" in json.loads(run("adapters", "list", "--json").out)[0]["fault"]
 
