@@ -10,6 +10,7 @@ import click
 from finlora import axolotl_yaml, task_list, task_schema, tasks
 from finlora.cli import cli
 from finlora.config import CONFIG_NAME, RunConfig, load
+from tests import scorer_table
 
 ROOT = Path(__file__).parents[1]
 Command = tuple[str, click.Command, click.Context]
@@ -145,6 +146,7 @@ PARTS = {
     "README.md": {"commands": commands, "keys": keys},
     "docs/runs.md": {"runs": runs},
     "docs/data.md": {"tasks": task_table, "task-keys": task_keys},
+    "docs/scores.md": {"scorers": scorer_table.table},
 }
 
 
