@@ -9,7 +9,6 @@ BIN := $(VENV)/bin
 # Written last: an install that was interrupted has none, and the next `make` goes on.
 STAMP := $(VENV)/.installed
 RUN := sentiment_smollm2_135m_fp16_r8
-SAMPLE := data/test/sentiment_sample_test.jsonl
 # How the sample asks, so that the demo's questions are put as in training.
 QUESTION := 'Instruction: What is the sentiment of this news? Please choose an answer from {negative/neutral/positive}.\nInput: %s\nAnswer: '
 TORCH := $(shell sed -n 's/^torch==\([0-9.]*\).*/\1/p' constraints.txt)
@@ -35,7 +34,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: install  ## Train a small model on sample news, score it, ask it
 	$(BIN)/finlora finetune $(RUN) --overwrite
-	$(BIN)/finlora eval --adapter $(RUN) --data $(SAMPLE) --baseline
+	$(BIN)/finlora eval --adapter $(RUN) --task sentiment_sample --baseline
 	$(BIN)/finlora infer --adapter $(RUN) \
 		--prompt "$$(printf $(QUESTION) 'Operating profit rose to EUR 13.1 mn from EUR 8.7 mn a year earlier.')" \
 		--prompt "$$(printf $(QUESTION) 'The company will cut 120 jobs after a weak quarter.')"

@@ -10,6 +10,8 @@ from finlora.json_text import printable
 
 # Labels that a table of classes has room for.
 _MOST_CLASSES = 8
+# Rows that are named on the screen; the result has all.
+_MOST_LINES = 12
 
 
 def scores(done: Sequence[Any]) -> None:
@@ -72,7 +74,12 @@ def _differences(results: Sequence[Any], names: dict[tuple[str, ...], str]) -> N
         rows.append([result.title, names[_id(result)], change, interval, p, *counts])
     click.echo()
     columns = ["task", "against the base model", "difference", "95% interval", "McNemar p", "better", "worse"]
-    display.table(columns, _printable(rows))
+    start = 1 if len({result.title for result in results}) == 1 else 0
+    display.table(columns[start:], _printable(row[start:] for row in rows))
+    for result in results:
+        if worse := result.against["got_worse"]:
+            lines = ", ".join(map(str, worse[:_MOST_LINES])) + ", …" * (len(worse) > _MOST_LINES)
+            click.echo(f"got worse: lines {lines} of {printable(result.dataset)}")
 
 
 def _classes(results: Sequence[Any], names: dict[tuple[str, ...], str]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from finlora import axolotl_yaml, task_list, task_schema, tasks
+from finlora import axolotl_yaml, results, task_list, task_schema, tasks
 from finlora.cli import cli
 from finlora.config import CONFIG_NAME, RunConfig, load
 from tests import scorer_table
@@ -141,9 +141,26 @@ _INSIDE = {
     (task_schema.Hub, "files"): (_PART,),
 }
 
+def demo() -> str:
+    """Return the table of what the demo reaches, from the results that `benchmarks/demo.py` keeps."""
+    rows = []
+    for path in sorted((ROOT / "benchmarks" / "demo").glob("*_base.json")):
+        base, adapter = results.read(path), results.read(path.with_name(path.name.replace("_base", "_adapter")))
+        against = adapter.against or {}
+        for who, one in (("base model", base), ("adapter", adapter)):
+            low, high = one.interval
+            change = f"{100 * against['difference']:+.1f} points" if one is adapter else ""
+            rows.append(
+                f"| `{one.task}`, {one.rows:,} rows | {who} | {one.score:.1%} | {low:.1%}-{high:.1%} "
+                f"| {one.weighted_f1:.1%} | {change} |"
+            )
+    columns = ["task", "who", "accuracy", "95% interval", "F1", "difference"]
+    return "\n".join([f"| {' | '.join(columns)} |", "| --- | --- | ---: | ---: | ---: | ---: |", *rows])
+
+
 # Page: its generated parts, by name.
 PARTS = {
-    "README.md": {"commands": commands, "keys": keys},
+    "README.md": {"commands": commands, "demo": demo, "keys": keys},
     "docs/runs.md": {"runs": runs},
     "docs/data.md": {"tasks": task_table, "task-keys": task_keys},
     "docs/scores.md": {"scorers": scorer_table.table},

@@ -81,6 +81,8 @@ def test_two_adapters_and_their_base_side_by_side(tuned, run):
     assert (base.settings["merged"], base.respondent["prompt_style"]) == (False, "chat")
     assert one.settings["prompt_sha256"] == base.settings["prompt_sha256"]
     assert one.versions.keys() >= {"finlora", "torch", "transformers", "peft", "numpy"}
+    worse = ", ".join(map(str, two.against["got_worse"][:12]))
+    assert f"got worse: lines {worse}" in done.out
     # No place of this machine in what is kept.
     kept = "".join(path.read_text() for path in (tuned.root / "results").rglob("*.json*"))
     assert str(tuned.root) not in kept
