@@ -80,9 +80,9 @@ def evaluate_(config: Path | None, as_json: bool, **wanted: Any) -> None:
 def _tell(done: Sequence[Any]) -> None:
     from finlora import display
 
-    for one in done:
-        for note in one.notes:
-            display.say(note)
-        display.say(f"kept: {one.path}")
+    for note in dict.fromkeys(note for one in done for note in one.notes):
+        display.say(note)
+    for path in dict.fromkeys(one.path for one in done):
+        display.say(f"kept: {path}")
     if any(one.result.errors for one in done):
         sys.exit(1)
