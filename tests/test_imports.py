@@ -122,6 +122,16 @@ SAME_FLOOR = {
     ("converters", "tasks"),
     ("converters", "xbrl"),
     ("converters", "xbrl_document"),
+    # The card of an adapter: its parts, and what a whole manifest holds.
+    ("finetune", "adapter_card"),
+    ("adapter_card", "card_data"),
+    ("adapter_card", "card_edit"),
+    ("adapter_card", "card_front"),
+    ("adapter_card", "card_scores"),
+    ("adapter_card", "card_words"),
+    ("adapter_card", "compare"),
+    ("card_front", "card_data"),
+    ("card_front", "card_scores"),
     # What a whole manifest holds; how an error is shortened; where a base model lies.
     ("shelf_checks", "compare"),
     ("shelf_checks", "shelf"),
