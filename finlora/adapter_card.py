@@ -166,7 +166,9 @@ def _terms(manifest: Mapping[str, Any], source: Source) -> dict[str, Any]:
         "source": source,
         "task": task,
         "known_defects": [(part.id, defect) for part in own for defect in part.defects],
-        "non_commercial": [part.id for part in own if part.licence.terms == "non-commercial"],
+        "non_commercial": [
+            part.id for part in own if part.licence.terms == "non-commercial" and not part.parts
+        ],
         "base_licence": card_front.base_licence(manifest["base_model"]["name"]),
         "licence": card_front.licence(manifest, source),
         "max_new_tokens": (task.max_new_tokens if task else None) or _ANSWER_TOKENS,

@@ -19,7 +19,7 @@ class Source:
     Args:
         file: name of the training file.
         task: whose training file it was; None for a file of the user's.
-        parts: the tasks that a mix puts together.
+        parts: the tasks that a mix puts together, those of a mix inside it too.
         card: what FinLoRA recorded when it made this very file; None where no record has its digest.
         shipped: whether the task comes with FinLoRA.
     """
@@ -71,10 +71,16 @@ def of(manifest: Mapping[str, Any], known: Mapping[str, Task], root: Path | None
             card = _card(root / place, digest) if root and Path(given).name == place.name else None
             # Of an absolute path the manifest keeps the name alone, which proves nothing by itself.
             if place == inside or (card and "/" not in given):
-                parts = tuple(known[part] for part in task.parts if part in known)
                 shipped = (tasks.SHIPPED / f"{task.id}.json").is_file()
-                return Source(place.name, task, parts, card, shipped)
+                return Source(place.name, task, _parts(task, known), card, shipped)
     return Source(Path(given).name)
+
+
+def _parts(task: Task, known: Mapping[str, Task]) -> tuple[Task, ...]:
+    found: dict[str, Task] = {}
+    for part in [known[name] for name in task.parts if name in known]:
+        found |= {part.id: part} | {inner.id: inner for inner in _parts(part, known)}
+    return tuple(found.values())
 
 
 def _config_folder(root: Path) -> Path:

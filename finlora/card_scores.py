@@ -64,5 +64,5 @@ def _rows(result: Result) -> tuple[object, ...]:
 def _ways(base: Result, result: Result) -> int:
     """Count in how many ways a base model was asked otherwise."""
     keys = ("quant_bits", "prompt_style")
-    others = sum(base.respondent.get(key) != result.respondent.get(key) for key in keys)
+    others = sum(bool(base.respondent.get(key) != result.respondent.get(key)) for key in keys)
     return others + (len(keys) + 1 if base.decode != result.decode else 0)
