@@ -10,6 +10,7 @@ from typing import Any
 from finlora.card_data import Source
 from finlora.card_scores import CardScore
 from finlora.json_text import printable
+from finlora.model_folder import is_hub_id
 from finlora.results import Result
 from finlora.tasks import Hub, Task
 
@@ -72,7 +73,7 @@ def front(
 def base_on_hub(manifest: Mapping[str, Any]) -> str | None:
     """Return the hub id of the base model; None for a folder and the built-in model, which are no hub's."""
     name, identity = manifest["base_model"]["name"], manifest["base_model"]["identity"]
-    return name if identity.startswith(f"hub:{name}@") else None
+    return name if is_hub_id(name) and identity.startswith(f"hub:{name}@") else None
 
 
 def base_licence(name: str) -> str | None:
