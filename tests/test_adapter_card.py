@@ -20,7 +20,7 @@ from finlora.models import BaseModel
 from finlora.results import Result
 from tests.conftest import shelve, trained_manifest, write_adapter
 
-GOLDEN = Path(__file__).parent / "golden" / "adapter_card.md"
+GOLDEN = Path(__file__).parent / "golden" / "adapter_card.txt"
 LLAMA = "meta-llama/Llama-3.1-8B-Instruct"
 HUB = f"hub:{LLAMA}@0e9e39f249a16976918f6564b8830bc894c89659"
 TRAIN = "../data/train"
