@@ -13,7 +13,17 @@ from huggingface_hub import ModelCard
 from markdown_it import MarkdownIt
 from tiny import make_tiny_adapter, make_tiny_base
 
-from finlora import adapter_card, adapters, card_data, cards, inference, prompts, results, shelf_checks
+from finlora import (
+    adapter_card,
+    adapters,
+    card_data,
+    card_words,
+    cards,
+    inference,
+    prompts,
+    results,
+    shelf_checks,
+)
 from finlora.adapters import CARD
 from finlora.errors import AdapterError, ConfigError, FinLoRAError, UsageError
 from finlora.models import BaseModel
@@ -599,6 +609,25 @@ def test_a_hostile_text_is_text(project, text):
     )
     assert (names["HEAD"], names["TAIL"], names["STOP"]) == (text, text, [text])
     compile(snippet(card), "card", "exec")
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "written"),
+    [
+        (card_words.code, "a", "`a`"),
+        (card_words.code, "a``b`c", "```a``b`c```"),
+        (card_words.code, "`a", "`` `a ``"),
+        (card_words.cell, "a | b", "`a \\| b`"),
+        (card_words.words, "<b> [a](b) *c*", "&lt;b&gt; \\[a\\](b) \\*c\\*"),
+        (card_words.literal, "```", "'\\x60\\x60\\x60'"),
+        (card_words.literal, "a\n```\n", "'a\\n\\x60\\x60\\x60\\n'"),
+        (card_words.literal, "<!-- x", "'\\x3c!-- x'"),
+        (card_words.fenced, "````", "`````text\n````\n`````"),
+        (card_words.digest, "`x`", "damaged"),
+    ],
+)
+def test_how_a_text_is_written(form, text, written):
+    assert form(text) == written
 
 
 def test_words_of_a_projects_own_task_are_text(project):
