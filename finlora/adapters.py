@@ -10,7 +10,7 @@ from typing import Any
 
 from finlora import record_checks
 from finlora.errors import AdapterError, FinLoRAError, UsageError, did_you_mean
-from finlora.files import sha256, write_json
+from finlora.files import sha256, write_atomic, write_json
 from finlora.json_text import shown
 
 SHELF = "lora_adapters"
@@ -18,6 +18,7 @@ MANIFEST = "finlora.json"
 SCHEMA = 1
 WEIGHTS = "adapter_model.safetensors"
 PEFT_CONFIG = "adapter_config.json"
+CARD = "README.md"
 # The manifest's key for the digest of the weights; one from before it was kept has none.
 DIGEST = "weights_sha256"
 # Keys of PEFT's LoraConfig that decide what is built; each has a default there.
@@ -203,7 +204,9 @@ def mend(folder: Path) -> None:
         old.rename(folder)
 
 
-def publish(trained: Path, folder: Path, manifest: dict[str, Any], base_name: str) -> Adapter:
+def publish(
+    trained: Path, folder: Path, manifest: dict[str, Any], base_name: str, card: str | None = None
+) -> Adapter:
     """Put a trained adapter on the shelf, whole or not at all.
 
     The white-listed files are copied beside the final place and renamed; an adapter that is there
@@ -214,6 +217,7 @@ def publish(trained: Path, folder: Path, manifest: dict[str, Any], base_name: st
         folder: the final place.
         manifest: what goes into `finlora.json`; the digest of the weights is added.
         base_name: the base model's name as the config gives it, for `adapter_config.json`.
+        card: text of its `README.md`; None for none.
 
     Raises:
         AdapterError: training left no complete adapter.
@@ -226,6 +230,8 @@ def publish(trained: Path, folder: Path, manifest: dict[str, Any], base_name: st
             write_json(fresh / PEFT_CONFIG, {**peft, "base_model_name_or_path": base_name})
             digest = sha256(fresh / WEIGHTS)
             write_json(fresh / MANIFEST, {"schema": SCHEMA, **manifest, DIGEST: digest})
+            if card is not None:
+                write_atomic(fresh / CARD, card)
     except OSError as error:
         raise FinLoRAError(f"{folder}: the adapter can't be published: {error.strerror}") from None
     return read(folder)

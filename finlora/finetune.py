@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from finlora import (
+    adapter_card,
     adapters,
     agreement,
     checkpoints,
@@ -138,8 +139,9 @@ def _publish(made: Plan, base: models.BaseModel, digest: str, history: manifest.
     if made.cluster.rank > 0:
         _tidy(made, history)
         return FinetuneResult(made.own_folder, content, made.cluster.rank, made.cluster.machines)
+    card = adapter_card.first(made.root, content, made.adapter)
     adapter = adapters.publish(
-        made.folder / "trained", made.adapter, content, manifest.without_folder(base.name)
+        made.folder / "trained", made.adapter, content, manifest.without_folder(base.name), card
     )
     # What other machines still hold open on a shared disk can stay behind.
     shutil.rmtree(made.folder / "trained", ignore_errors=True)

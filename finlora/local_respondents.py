@@ -34,10 +34,10 @@ class Local:
 
     def __init__(self, wanted: Wanted, config: Path | None, say: Callable[[str], None]) -> None:
         self._wanted, self._say = wanted, say
-        self._adapter, self._base = answering.find(wanted, config, say)
+        self.adapter, self._base = answering.find(wanted, config, say)
         self._answerer: Answerer | None = None
-        manifest = (self._adapter.manifest if self._adapter else None) or {}
-        asks_adapter = self._adapter is not None and not wanted.no_adapter
+        manifest = (self.adapter.manifest if self.adapter else None) or {}
+        asks_adapter = self.adapter is not None and not wanted.no_adapter
         style = wanted.prompt_style or manifest.get("prompt", {}).get("style")
         bits = manifest["run"]["quant_bits"] if manifest else 16
         base = {
@@ -47,13 +47,13 @@ class Local:
             "prompt_style": style,
         }
         self.trained_on: str | None = None
-        if self._adapter and asks_adapter:
-            self.place = _place(self._adapter, self._base, project_root(config) if config else None)
+        if self.adapter and asks_adapter:
+            self.place = _place(self.adapter, self._base, project_root(config) if config else None)
             self.facts: Mapping[str, Any] = {
                 "kind": "adapter",
-                "name": self._adapter.name,
+                "name": self.adapter.name,
                 "variant": manifest.get("variant"),
-                "adapter_sha256": self._adapter.weights_sha256(),
+                "adapter_sha256": self.adapter.weights_sha256(),
                 **base,
             }
             self.trained_on = manifest.get("dataset", {}).get("sha256")
@@ -114,7 +114,7 @@ class Local:
 
     def _loaded(self) -> Answerer:
         if self._answerer is None:
-            self._answerer = answering.opened(self._wanted, self._adapter, self._base, self._say)
+            self._answerer = answering.opened(self._wanted, self.adapter, self._base, self._say)
         return self._answerer
 
     def _fitting(self, contexts: Sequence[str], room: int, done: Done) -> list[int]:

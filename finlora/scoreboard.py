@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from finlora import answering, metrics, questions
+from finlora import adapter_card, answering, metrics, questions, results
 from finlora.config_place import project_root
-from finlora.errors import UsageError, did_you_mean
+from finlora.errors import FinLoRAError, UsageError, did_you_mean
 from finlora.evaluate import Evaluation, How, evaluate
 from finlora.files import digest
 from finlora.local_respondents import Local
@@ -93,7 +93,24 @@ def run(
                 one = evaluate(who, question, how, watch.advance, baseline)
             found[digest(dict(who.identity)), question.task] = _warned(one, who, question)
         who.close()
+    if config:
+        _renew_cards([who for who, _ in adapters], root, say)
     return [one for question in asked for (_, task), one in found.items() if task == question.task]
+
+
+def _renew_cards(adapters: Sequence[Local], root: Path, say: Callable[[str], None]) -> None:
+    """Put the scores into the adapters' cards; they are kept already, so a card that can't be is no failure."""
+    for who in adapters:
+        if who.adapter is None or who.place[0] == results.ELSEWHERE:
+            continue
+        try:
+            card = adapter_card.refresh(root, who.adapter)
+        except FinLoRAError as error:
+            card, why = None, str(error)
+        else:
+            why = "it has no marks of FinLoRA's"
+        if card is None:
+            say(f"{who.facts['name']}: its card was not renewed: {why}")
 
 
 def _check(wanted: Wanted) -> None:

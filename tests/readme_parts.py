@@ -141,11 +141,15 @@ _INSIDE = {
     (task_schema.Hub, "files"): (_PART,),
 }
 
+
 def demo() -> str:
     """Return the table of what the demo reaches, from the results that `benchmarks/demo.py` keeps."""
     rows = []
     for path in sorted((ROOT / "benchmarks" / "demo").glob("*_base.json"), reverse=True):
-        base, adapter = results.read(path), results.read(path.with_name(path.name.replace("_base", "_adapter")))
+        base, adapter = (
+            results.read(path),
+            results.read(path.with_name(path.name.replace("_base", "_adapter"))),
+        )
         against = adapter.against or {}
         for who, one in (("base model", base), ("adapter", adapter)):
             low, high = one.interval

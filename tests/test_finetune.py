@@ -67,11 +67,12 @@ def test_a_method_trains_is_built_as_asked_and_answers(file, name, request):
 
 def test_what_is_published_is_the_white_list_and_names_no_place(file, lora):
     assert sorted(p.name for p in lora.folder.iterdir()) == [
+        "README.md",
         "adapter_config.json",
         "adapter_model.safetensors",
         "finlora.json",
     ]
-    text = "".join(p.read_text() for p in lora.folder.glob("*.json"))
+    text = "".join(p.read_text() for p in [*lora.folder.glob("*.json"), lora.folder / "README.md"])
     assert str(file.root) not in text
     assert os.uname().nodename not in text
     assert (

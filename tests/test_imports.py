@@ -40,6 +40,7 @@ SAME_FLOOR = {
     ("merged_weights", "answers"),
     ("merged_weights", "models"),
     # Scoring: everybody's turn, one evaluation, what is asked, who answers, what it is worth.
+    ("scoreboard", "adapter_card"),
     ("scoreboard", "answering"),
     ("scoreboard", "evaluate"),
     ("scoreboard", "local_respondents"),
@@ -134,6 +135,16 @@ SAME_FLOOR = {
     ("converters", "tasks"),
     ("converters", "xbrl"),
     ("converters", "xbrl_document"),
+    # The card of an adapter: its parts, and what a whole manifest holds.
+    ("finetune", "adapter_card"),
+    ("adapter_card", "card_data"),
+    ("adapter_card", "card_edit"),
+    ("adapter_card", "card_front"),
+    ("adapter_card", "card_scores"),
+    ("adapter_card", "card_words"),
+    ("adapter_card", "compare"),
+    ("card_front", "card_data"),
+    ("card_front", "card_scores"),
     # What a whole manifest holds; how an error is shortened; where a base model lies.
     ("shelf_checks", "compare"),
     ("shelf_checks", "shelf"),
@@ -229,7 +240,12 @@ def test_edges_along_a_floor_are_those_that_were_decided():
 
 def test_nothing_imports_the_command_line():
     assert {a for a, b in edges() if b == "cli"} == {"__main__"}
-    assert {a for a, b in edges() if b == "display"} == {"cli", "data_display", "eval_display", "shelf_display"}
+    assert {a for a, b in edges() if b == "display"} == {
+        "cli",
+        "data_display",
+        "eval_display",
+        "shelf_display",
+    }
     assert {a for a, b in edges() if b in ("data_display", "shelf_display")} == {"cli"}
 
 
@@ -241,15 +257,15 @@ def test_nothing_imports_the_command_line():
         ("rich", {"display", "data_display", "builtin"}),
         ("subprocess", {"launch"}),
         ("signal", {"launch"}),
-        # For JSON's key lines and for Axolotl's files.
-        ("yaml", {"json_text", "axolotl_yaml"}),
+        # For JSON's key lines, for Axolotl's files and for the front matter of cards.
+        ("yaml", {"json_text", "axolotl_yaml", "card_edit"}),
         ("pydantic", {"config", "task_faults", "task_schema"}),
         ("matplotlib", {"loss_plot"}),
         ("urllib", {"deepspeed", "hub", "models", "doctor"}),
         ("lxml", {"xbrl_document"}),
         ("http", {"deepspeed"}),
         ("httpx", {"hub", "hub_errors", "doctor"}),
-        ("huggingface_hub", {"hub", "hub_errors", "models", "doctor"}),
+        ("huggingface_hub", {"hub", "hub_errors", "models", "doctor", "card_front"}),
         ("pyarrow", {"sheets"}),
         ("openpyxl", {"sheets"}),
         ("axolotl", {"axolotl_plugin", "answer_logits", "machines", "probes"}),

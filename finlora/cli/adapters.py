@@ -11,7 +11,7 @@ from finlora.cli.shared import config_around, print_json, with_config, with_json
 
 @click.group()
 def adapters() -> None:
-    """List, show and verify the adapters on the shelf."""
+    """List, show and verify the adapters on the shelf, and write their cards."""
 
 
 def _root(config: Path | None) -> Path | None:
@@ -88,3 +88,25 @@ def verify(names: tuple[str, ...], config: Path | None, as_json: bool) -> None:
         shelf_display.verdicts(verdicts)
     if not all(verdict.ok for verdict in verdicts):
         sys.exit(1)
+
+
+@adapters.command()
+@click.argument("name")
+@click.option(
+    "--overwrite", is_flag=True, help="Put a new card in the place of any other, your own words included."
+)
+@with_config
+def card(name: str, overwrite: bool, config: Path | None) -> None:
+    """Write or renew the card (README.md) of the adapter NAME, with its scores, and print where it is.
+
+    What you wrote into it is kept, above and below FinLoRA's part and in the front matter.
+
+    \b
+    Example:
+      finlora adapters card formula_llama_3_1_8b_8bits_r8
+    """
+    from finlora import adapter_card
+    from finlora import adapters as shelved
+
+    root = _root(config)
+    click.echo(adapter_card.write(root, shelved.find(name, root), overwrite))
