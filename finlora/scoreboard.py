@@ -99,7 +99,7 @@ def run(
 
 
 def _renew_cards(adapters: Sequence[Local], root: Path, say: Callable[[str], None]) -> None:
-    """Put the scores into the adapters' cards; they are kept already, so a card that can't be is no failure."""
+    """Put the scores into the cards; they are kept already, so a card that can't be renewed is no failure."""
     for who in adapters:
         if who.adapter is None or who.place[0] == results.ELSEWHERE:
             continue
