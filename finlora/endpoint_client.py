@@ -87,4 +87,6 @@ async def opened(address: Address, key: str) -> AsyncIterator[Any]:
         timeout=None,
     )
     async with client:
+        # Its parts are imported when first used: not while a request's time runs.
+        _ = client.chat.completions
         yield client
