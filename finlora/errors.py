@@ -6,6 +6,7 @@
     ├── DataError           exit 1   dataset files; carries every problem found
     ├── BaseModelError      exit 1   a base model that can't be had or read
     ├── HubError            exit 1   files of a hub that can't be had
+    ├── EndpointError    exit 1   a hosted model that can't be asked
     ├── AdapterError        exit 1   a folder that is no adapter, or the wrong one
     ├── DeepSpeedError      exit 1   DeepSpeed configuration files
     └── LaunchError         the child's exit code (128 + n for a signal)
@@ -78,6 +79,10 @@ class BaseModelError(FinLoRAError):
 
 class HubError(FinLoRAError):
     """Files of a dataset repository that can't be had from the hub."""
+
+
+class EndpointError(FinLoRAError):
+    """A hosted model that can't be asked at all: no access, no such model, no answer from its server."""
 
 
 class AdapterError(FinLoRAError):

@@ -109,7 +109,7 @@ class Local:
         }
 
     def close(self) -> None:
-        """Let go of the model, so that the next one has its memory."""
+        """Let go of the model."""
         self._answerer = None
 
     def _loaded(self) -> Answerer:

@@ -29,11 +29,13 @@ class Respondent(Protocol):
         place: folder and name below `results/`.
         facts: who it is, for `results.Result.respondent`.
         identity: all of it that decides an answer, as JSON values.
+        trained_on: digest of the rows it was trained on; None where that is not known.
     """
 
     place: tuple[str, str]
     facts: Mapping[str, Any]
     identity: Mapping[str, Any]
+    trained_on: str | None
 
     def prompts(self, contexts: Sequence[str]) -> list[str]:
         """Return the whole text that is read for each context."""
@@ -46,3 +48,6 @@ class Respondent(Protocol):
 
     def settings(self) -> dict[str, Any]:
         """Return how it was asked (dtype, device, batch, …), once it was."""
+
+    def close(self) -> None:
+        """Let go of what answering holds, so that the next one has its memory."""

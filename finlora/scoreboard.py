@@ -8,12 +8,15 @@ from typing import Protocol
 
 from finlora import adapter_card, answering, metrics, questions, results
 from finlora.config_place import project_root
+from finlora.endpoint import Asked as AskedEndpoint
+from finlora.endpoint import Endpoint
 from finlora.errors import FinLoRAError, UsageError, did_you_mean
 from finlora.evaluate import Evaluation, How, evaluate
 from finlora.files import digest
 from finlora.local_respondents import Local
 from finlora.machine_checks import check_packages
 from finlora.questions import Question
+from finlora.respondents import Respondent
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Wanted:
     bert_model: str | None = None
     fresh: bool = False
     offline: bool = False
+    endpoint: AskedEndpoint | None = None
 
 
 class Watch(Protocol):
@@ -81,12 +85,14 @@ def run(
         ),
         config,
     )
-    check_packages()
     root = project_root(config) if config else Path.cwd()
     how = How(root, wanted.scorer, wanted.seed, wanted.fresh, wanted.bert_model)
-    bases, adapters = _respondents(wanted, config, say)
+    bases, adapters = _local(wanted, config, say)
+    hosted = [Endpoint(wanted.endpoint, say)] if wanted.endpoint else []
+    turns: list[tuple[Respondent, str | None]] = [(base, None) for base in bases.values()]
+    turns += [*adapters, *((one, None) for one in hosted)]
     found: dict[tuple[str, str], Evaluation] = {}
-    for who, base in [*((base, None) for base in bases.values()), *adapters]:
+    for who, base in turns:
         for question in asked:
             baseline = found[base, question.task] if base else None
             with watching(f"{who.facts['name']}: {question.task}", len(question.rows)) as watch:
@@ -114,11 +120,13 @@ def _renew_cards(adapters: Sequence[Local], root: Path, say: Callable[[str], Non
 
 
 def _check(wanted: Wanted) -> None:
-    if not wanted.adapters and not wanted.base_model:
+    if not wanted.adapters and not wanted.base_model and not wanted.endpoint:
         raise UsageError(
-            "name who is to be scored: --adapter NAME (finlora adapters list shows them), or "
-            "--base-model MODEL"
+            "name who is to be scored: --adapter NAME (finlora adapters list shows them), "
+            "--base-model MODEL, or --endpoint URL with --model NAME"
         )
+    if wanted.baseline and not wanted.adapters:
+        raise UsageError("--baseline compares adapters with their base model; name one: --adapter NAME")
     if wanted.metric is not None and wanted.metric not in metrics.KINDS:
         near = did_you_mean(wanted.metric, metrics.KINDS)
         raise UsageError(
@@ -126,12 +134,15 @@ def _check(wanted: Wanted) -> None:
         )
 
 
-def _respondents(
+def _local(
     wanted: Wanted, config: Path | None, say: Callable[[str], None]
 ) -> tuple[dict[str, Local], list[tuple[Local, str | None]]]:
     """Return the base models by the digest of what they are, and the adapters, each with that of its base."""
     bases: dict[str, Local] = {}
     adapters: list[tuple[Local, str | None]] = []
+    if not wanted.adapters and not wanted.base_model:
+        return bases, adapters
+    check_packages()
     for name in dict.fromkeys(wanted.adapters) or [None]:
         opened = answering.Wanted(
             name, wanted.base_model, prompt_style=wanted.prompt_style, offline=wanted.offline
@@ -155,7 +166,7 @@ def _refuse_twins(adapters: Sequence[Local], names: Sequence[str]) -> None:
         seen[adapter.place] = name
 
 
-def _warned(one: Evaluation, who: Local, question: Question) -> Evaluation:
+def _warned(one: Evaluation, who: Respondent, question: Question) -> Evaluation:
     if who.trained_on != question.source_sha256:
         return one
     note = f"{who.facts['name']} was trained on these very rows: the score says nothing about new ones"

@@ -24,6 +24,7 @@ class Told:
         self.place = ("fp16_r8", name)
         self.facts: Mapping[str, Any] = {"kind": "adapter", "name": name, "adapter_sha256": "a" * 64}
         self.identity: Mapping[str, Any] = {"name": name, "versions": {"torch": "9.9"}}
+        self.trained_on: str | None = None
         self.asked: list[str] = []
 
     def prompts(self, contexts: Sequence[str]) -> list[str]:
@@ -42,6 +43,9 @@ class Told:
 
     def settings(self) -> dict[str, Any]:
         return {"dtype": "float32", "asked": len(self.asked)}
+
+    def close(self) -> None:
+        """Hold nothing."""
 
 
 TARGETS = ["up", "down", "up", "flat", "up", "down"]

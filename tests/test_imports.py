@@ -28,6 +28,14 @@ SAME_FLOOR = {
     # What is compiled lies where FinLoRA keeps what it makes itself.
     ("native_builds", "builtin"),
     ("hub", "hub_errors"),
+    # A hosted model: who is asked, where, how often, and what its server means.
+    ("endpoint", "endpoint_address"),
+    ("endpoint", "endpoint_client"),
+    ("endpoint", "endpoint_pace"),
+    ("endpoint", "endpoint_replies"),
+    ("endpoint", "respondents"),
+    ("endpoint_client", "endpoint_address"),
+    ("endpoint_replies", "respondents"),
     # BERTScore loads a model as a base model is found.
     ("bert_scores", "models"),
     ("inference", "models"),
@@ -168,6 +176,7 @@ HEAVY = {
     "bitsandbytes",
     "deepspeed",
     "trl",
+    "openai",
 }
 # Only these are imported by nobody but the training process, or after a model is wanted.
 MAY_BE_HEAVY = {"axolotl_plugin.py", "answer_logits.py"}
@@ -261,11 +270,12 @@ def test_nothing_imports_the_command_line():
         ("yaml", {"json_text", "axolotl_yaml", "card_edit"}),
         ("pydantic", {"config", "task_faults", "task_schema"}),
         ("matplotlib", {"loss_plot"}),
-        ("urllib", {"deepspeed", "hub", "models", "doctor"}),
+        ("urllib", {"deepspeed", "hub", "models", "doctor", "endpoint_address"}),
         ("lxml", {"xbrl_document"}),
         ("http", {"deepspeed"}),
         ("httpx", {"hub", "hub_errors", "doctor"}),
         ("huggingface_hub", {"hub", "hub_errors", "models", "doctor", "card_front"}),
+        ("openai", {"endpoint", "endpoint_client"}),
         ("pyarrow", {"sheets"}),
         ("openpyxl", {"sheets"}),
         ("axolotl", {"axolotl_plugin", "answer_logits", "machines", "probes"}),
@@ -278,11 +288,11 @@ def test_a_library_has_its_owners(library, owners):
     assert users(library) == owners
 
 
-def test_hub_models_and_doctor_take_addresses_apart_and_open_none():
+def test_who_imports_urllib_for_addresses_opens_none():
     names = {
         target
         for name, tree in TREES.items()
-        if module_of(name) in ("hub", "hub_errors", "models", "doctor")
+        if module_of(name) in ("hub", "hub_errors", "models", "doctor", "endpoint_address")
         for target in imports(tree)
         if target.startswith("urllib")
     }

@@ -23,6 +23,7 @@ HEAVY = (
     "bitsandbytes",
     "numpy",
     "matplotlib",
+    "openai",
 )
 LIGHT = ("yaml", "pydantic", "rich", "huggingface_hub")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from finlora.cli.endpoint_options import with_endpoint
 from finlora.cli.shared import FILE, config_around, print_json, with_config, with_json, with_offline
 
 
@@ -55,6 +56,7 @@ from finlora.cli.shared import FILE, config_around, print_json, with_config, wit
 @with_config
 @with_offline
 @with_json
+@with_endpoint
 def evaluate_(config: Path | None, as_json: bool, **wanted: Any) -> None:
     """Score adapters on tasks: how well, how sure, and what changed against the base model.
 
@@ -65,6 +67,7 @@ def evaluate_(config: Path | None, as_json: bool, **wanted: Any) -> None:
       finlora eval --adapter NAME --task fpb --task headline --baseline
       finlora eval --adapter A --adapter B --data held_out.jsonl --metric number
       finlora eval --adapter NAME --task formula --as-published --scorer reference
+      finlora eval --endpoint http://localhost:8000/v1 --model NAME --task fpb --limit 100
     """
     from finlora import display, eval_display, scoreboard
 
