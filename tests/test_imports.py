@@ -28,6 +28,7 @@ SAME_FLOOR = {
     # What is compiled lies where FinLoRA keeps what it makes itself.
     ("native_builds", "builtin"),
     ("hub", "hub_errors"),
+    ("harness", "hub_errors"),
     # BERTScore loads a model as a base model is found.
     ("bert_scores", "models"),
     ("inference", "models"),
@@ -39,6 +40,8 @@ SAME_FLOOR = {
     ("merge", "merged_folder"),
     ("merged_weights", "answers"),
     ("merged_weights", "models"),
+    # What tuning cost: the harness asks what answers, beside the untuned base.
+    ("forgetting", "answering"),
     # The font cache lies where FinLoRA keeps what it makes itself.
     ("loss_plot", "builtin"),
     # Inside the training process.
@@ -143,6 +146,7 @@ HEAVY = {
     "bitsandbytes",
     "deepspeed",
     "trl",
+    "lm_eval",
 }
 # Only these are imported by nobody but the training process, or after a model is wanted.
 MAY_BE_HEAVY = {"axolotl_plugin.py", "answer_logits.py"}
@@ -235,10 +239,11 @@ def test_nothing_imports_the_command_line():
         ("lxml", {"xbrl_document"}),
         ("http", {"deepspeed"}),
         ("httpx", {"hub", "hub_errors", "doctor"}),
-        ("huggingface_hub", {"hub", "hub_errors", "models", "doctor"}),
+        ("huggingface_hub", {"harness", "hub", "hub_errors", "models", "doctor"}),
         ("pyarrow", {"sheets"}),
         ("openpyxl", {"sheets"}),
         ("axolotl", {"axolotl_plugin", "answer_logits", "machines", "probes"}),
+        ("lm_eval", {"harness"}),
         ("pickle", set()),
         ("requests", set()),
         ("socket", set()),

@@ -76,9 +76,9 @@ def test_the_check_sees_a_heavy_import(project):
 
 def test_help_of_every_command_loads_next_to_nothing(project):
     argvs = [[*words, "--help"] for words in leaves()]
-    assert len(argvs) == 28
+    assert len(argvs) == 29
     codes, loaded = loaded_by(argvs, project.root)
-    assert codes == [0] * 28
+    assert codes == [0] * 29
     # Not even what reads a config or draws a table.
     assert {words: modules for words, modules in loaded.items() if modules} == {}
 
@@ -136,6 +136,7 @@ def test_light_commands_load_nothing_heavy(project):
         ["rehearse", "first_rum"],
         ["infer", "--adapter", "nobody", "--prompt", "x"],
         ["eval", "--adapter", "nobody", "--data", "data/train/rows.jsonl"],
+        ["forgetting", "--adapter", "nobody"],
         ["data", "preview", "first_rum"],
         ["data", "fetch", "nobody"],
         ["nobody"],
