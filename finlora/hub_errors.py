@@ -20,6 +20,19 @@ def status_of(error: Exception) -> int | None:
     return None if answer is None else int(answer.status_code)
 
 
+def is_out_of_reach(error: BaseException | None) -> bool:
+    """Whether an error, or what it came from, says that the hub can't be reached, or may not be."""
+    import httpx
+
+    while error is not None:
+        # What the hub's library says of a line that it gave up on, after its own tries.
+        closed = isinstance(error, RuntimeError) and "client has been closed" in str(error)
+        if closed or isinstance(error, ConnectionError | httpx.TransportError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def explain(error: Exception, noun: str, page: str, absent: str, instead: str) -> tuple[str, str]:
     """Say what a failure of the hub's library means, without any of its text, and what to do.
 

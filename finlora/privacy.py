@@ -10,6 +10,9 @@ QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "WANDB_MODE": "disabled",
     "DISABLE_MLFLOW_INTEGRATION": "TRUE",
+    # The datasets library counts loads at the hub, of local files too; evaluate runs code that it fetches.
+    "HF_UPDATE_DOWNLOAD_COUNTS": "0",
+    "HF_EVALUATE_OFFLINE": "1",
 }
 
 # Children never ask the hub: whatever was to be fetched has been fetched before they start.

@@ -36,6 +36,7 @@ SAME_FLOOR = {
     ("endpoint", "respondents"),
     ("endpoint_client", "endpoint_address"),
     ("endpoint_replies", "respondents"),
+    ("harness", "hub_errors"),
     # BERTScore loads a model as a base model is found.
     ("bert_scores", "models"),
     ("inference", "models"),
@@ -60,6 +61,8 @@ SAME_FLOOR = {
     ("local_respondents", "answering"),
     ("local_respondents", "manifest"),
     ("kept_answers", "results"),
+    # What tuning cost: the harness asks what answers, beside the untuned base.
+    ("forgetting", "answering"),
     # The font cache lies where FinLoRA keeps what it makes itself.
     ("loss_plot", "builtin"),
     # Inside the training process.
@@ -177,6 +180,7 @@ HEAVY = {
     "deepspeed",
     "trl",
     "openai",
+    "lm_eval",
 }
 # Only these are imported by nobody but the training process, or after a model is wanted.
 MAY_BE_HEAVY = {"axolotl_plugin.py", "answer_logits.py"}
@@ -274,11 +278,12 @@ def test_nothing_imports_the_command_line():
         ("lxml", {"xbrl_document"}),
         ("http", {"deepspeed"}),
         ("httpx", {"hub", "hub_errors", "doctor"}),
-        ("huggingface_hub", {"hub", "hub_errors", "models", "doctor", "card_front"}),
         ("openai", {"endpoint", "endpoint_client"}),
+        ("huggingface_hub", {"card_front", "harness", "hub", "hub_errors", "models", "doctor"}),
         ("pyarrow", {"sheets"}),
         ("openpyxl", {"sheets"}),
         ("axolotl", {"axolotl_plugin", "answer_logits", "machines", "probes"}),
+        ("lm_eval", {"harness"}),
         ("pickle", set()),
         ("requests", set()),
         ("socket", set()),

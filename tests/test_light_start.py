@@ -77,9 +77,9 @@ def test_the_check_sees_a_heavy_import(project):
 
 def test_help_of_every_command_loads_next_to_nothing(project):
     argvs = [[*words, "--help"] for words in leaves()]
-    assert len(argvs) == 29
+    assert len(argvs) == 30
     codes, loaded = loaded_by(argvs, project.root)
-    assert codes == [0] * 29
+    assert codes == [0] * 30
     # Not even what reads a config or draws a table.
     assert {words: modules for words, modules in loaded.items() if modules} == {}
 
@@ -125,7 +125,7 @@ def test_light_commands_load_nothing_heavy(project):
     make_tiny_tokenizer().save_pretrained(project.root / "configs" / "base")
     (project.root / "configs" / "base" / "config.json").write_text("{}")
     codes, loaded = loaded_by(argvs, project.root)
-    assert codes == [0] * 28
+    assert codes == [0] * 29
     assert {words: found for words, modules in loaded.items() if (found := modules & set(HEAVY))} == {}
 
 
@@ -138,6 +138,7 @@ def test_light_commands_load_nothing_heavy(project):
         ["rehearse", "first_rum"],
         ["infer", "--adapter", "nobody", "--prompt", "x"],
         ["eval", "--adapter", "nobody", "--data", "data/train/rows.jsonl"],
+        ["forgetting", "--adapter", "nobody"],
         ["data", "preview", "first_rum"],
         ["data", "fetch", "nobody"],
         ["nobody"],
