@@ -17,6 +17,7 @@ from finlora.cli import (
     previewing,
     project,
     rehearsing,
+    reporting,
     training,
 )
 from finlora.errors import FinLoRAError
@@ -87,6 +88,7 @@ for command in (
     answering.infer,
     answering.evaluate_,
     comparing.compare,
+    reporting.report,
     adapters.adapters,
     merging.merge,
     project.configs,
