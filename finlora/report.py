@@ -177,10 +177,11 @@ def _without(found: Found) -> tuple[str, ...]:
 
 
 def _confusion(entry: Entry, titles: Mapping[str, str]) -> Confusion | None:
-    """Return the confusions of a result with few labels; None for free text, many labels and parts."""
+    """Return the confusions of a full result on closed questions with few labels; None for any other."""
     result = entry.result
     labels = tuple(dict.fromkeys([*result.classes, *(gold for gold, _, _ in result.confusion)]))
-    if entry.apart or not result.confusion or len(labels) > _MOST_LABELS:
+    closed = result.kind in ("label", "letter") and 0 < len(labels) <= _MOST_LABELS
+    if entry.apart or not closed or not result.confusion:
         return None
     others = any(answer is not None and answer not in labels for _, answer, _ in result.confusion)
     answers: tuple[str | None, ...] = (*labels, None) if others else labels
@@ -268,13 +269,13 @@ def _beside(task: PublishedTask, entries: Sequence[Entry]) -> Beside | None:
 def _why_not(entry: Entry) -> tuple[str, ...]:
     """Return why a result does not compare with a published number; nothing where rule and rows are the same."""
     result = entry.result
-    free = result.metric == "bertscore_f1"
+    free = result.kind == "text"
     encoder = str(result.settings.get("bert_model"))
     reasons = {
         "mended rows": not entry.as_published,
         "our own scorer": not free and result.scorer != "reference",
         "ROUGE-L is not published": result.metric == "rouge_l",
-        "another encoder": free and _PUBLISHED_ENCODER not in encoder,
+        "another encoder": result.metric == "bertscore_f1" and _PUBLISHED_ENCODER not in encoder,
         "a part of the rows": result.limit is not None,
         "weights replaced since": entry.who.weights == report_sources.REPLACED,
     }

@@ -148,6 +148,7 @@ def _context(report: Report) -> dict[str, Any]:
         "pairs_all": report.compared,
         "reach": report_pictures.reach([e.result.against["interval"] for e in pairs if e.result.against]),
         "confusions": _pictured(report),
+        "costs": [fact for fact in report.training.facts if fact.kind != "loss"],
         "pictures": report_pictures,
         "repository": Markup(report.published.source["repository"]),
     }

@@ -12,8 +12,9 @@ from markupsafe import Markup, escape
 from finlora.json_text import printable
 from finlora.loss_plot import Curve
 
-_FOREST_WIDTH, _FOREST_HEIGHT = 240, 22
+_FOREST_WIDTH, _FOREST_HEIGHT = 320, 22
 _PANEL = (300, 170)
+_REACHES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
 # Points of a loss curve; of longer ones neighbours are averaged.
 _POINTS = 160
 
@@ -46,11 +47,11 @@ def _svg(width: float, height: float, title: str, parts: Sequence[str], style: s
 def reach(intervals: Sequence[tuple[float, float]]) -> float:
     """Return how far a forest plot reaches to both sides: a round share that holds all intervals."""
     most = max((abs(end) for interval in intervals for end in interval), default=0.0)
-    return next(step for step in (0.05, 0.1, 0.2, 0.3, 0.5, 1.0) if most <= step or step == 1.0)
+    return next(step for step in _REACHES if most <= step or step == 1.0)
 
 
 def forest_line(difference: float, interval: tuple[float, float], limit: float) -> Markup:
-    """Return one line of a forest plot: the difference and its interval, zero in the middle.
+    """Return one line of a forest plot: the difference and its interval, zero (which the page draws) in the middle.
 
     Args:
         difference: -1 to 1.
@@ -72,9 +73,8 @@ def forest_line(difference: float, interval: tuple[float, float], limit: float) 
     }[verdict]
     line = f'<path class="line" d="M{_n(at(low))} {_n(y)}H{_n(at(high))}"/>'
     ends = "".join(f'<path class="line" d="M{_n(at(end))} {_n(y - 4)}v8"/>' for end in interval)
-    zero = f'<path class="zero" d="M{_n(middle)} 0V{_FOREST_HEIGHT}"/>'
     title = f"{difference:+.1%} ({low:+.1%} to {high:+.1%})"
-    return _svg(_FOREST_WIDTH, _FOREST_HEIGHT, title, [zero, line, ends, shape], f"forest {verdict}")
+    return _svg(_FOREST_WIDTH, _FOREST_HEIGHT, title, [line, ends, shape], f"forest {verdict}")
 
 
 def forest_axis(limit: float) -> Markup:
@@ -105,7 +105,8 @@ def confusion(
     """
     many = len(labels) > 7
     size, wide = (26, 30) if many else (40, 56)
-    left = 14 + 6.6 * max(len(shortened(label, 22)) for label in labels)
+    # Room for the words in the corner, whatever the labels.
+    left = max(96.0, 14 + 6.6 * max(len(shortened(label, 22)) for label in labels))
     top = 14 + (5.2 if many else 6.6 * 0.64) * max(len(shortened(name, 16)) for name in _heads(answers))
     parts = [_label(4, top - 6, "right ↓  given →", "axis")] if not many else []
     for i, name in enumerate(_heads(answers)):
@@ -132,7 +133,6 @@ def _cell(
 ) -> str:
     share = count / total if total else 0.0
     kind = "stray" if stray else "heat"
-    style = "hit" if hit else "cell"
     box = (
         f'<rect class="ground" x="{_n(x + 1)}" y="{_n(y + 1)}" width="{_n(wide - 2)}" height="{_n(size - 2)}"/>'
         f'<rect class="{kind}" x="{_n(x + 1)}" y="{_n(y + 1)}" width="{_n(wide - 2)}" '
@@ -144,10 +144,11 @@ def _cell(
         if hit
         else ""
     )
+    style = "on" if share > 0.55 else "off" if count else "nil"
     number = _label(
-        x + wide / 2, y + size / 2 + 4, f"{count:,}", f"{style} {'on' if share > 0.55 else 'off'}", "middle"
+        x + wide / 2, y + size / 2 + 4, f"{count:,}", f"{style} hit" if hit else style, "middle"
     )
-    return box + frame + (number if count else "")
+    return box + frame + number
 
 
 def losses(curve: Curve) -> Markup:
@@ -156,7 +157,7 @@ def losses(curve: Curve) -> Markup:
     left, right, top, bottom = 38.0, width - 10.0, 8.0, height - 26.0
     train, held = _thinned(curve.train), _thinned(curve.validation)
     values = [loss for _, loss in (*train, *held)]
-    last = max([step for step, _ in (*train, *held)] + [1])
+    last = max(step for step, _ in (*curve.train, *curve.validation, (1, 0.0)))
     ceiling = _round_up(max(values))
     floor = 0.0 if min(values) >= 0 else -_round_up(-min(values))
 

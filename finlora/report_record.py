@@ -5,7 +5,7 @@ from typing import Any
 from finlora.report import Report
 from finlora.report_findings import tally
 from finlora.report_sources import Entry
-from finlora.report_tables import Block, Family, Table, family_of
+from finlora.report_tables import Family, family_of
 
 
 def to_record(report: Report) -> dict[str, Any]:
@@ -54,24 +54,20 @@ def _result(entry: Entry) -> dict[str, Any]:
 
 
 def _averages(family: Family) -> list[dict[str, Any]]:
+    """Return the averages of the columns that stand side by side."""
+    table = family.full
     return [
         {
             "family": family.name,
             "metric": block.metric,
             "decode": block.decode,
             "tasks": block.averaged,
-            "averages": _named(table, block),
+            "averages": {
+                who.name: average
+                for who, average in zip(table.columns, block.averages, strict=False)
+                if average is not None
+            },
         }
-        for table in [family.full]
-        if table
-        for block in table.blocks
-        if block.averaged > 1
+        for block in (table.blocks if table else ())
+        if table and block.averaged > 1
     ]
-
-
-def _named(table: Table, block: Block) -> dict[str, float]:
-    return {
-        who.name: average
-        for who, average in zip(table.columns, block.averages, strict=False)
-        if average is not None
-    }
