@@ -205,7 +205,7 @@ def _confusion(entry: Entry, titles: Mapping[str, str]) -> Confusion | None:
 
 def _scores_of(one: Mapping[str, Any]) -> tuple[float | None, float | None, float | None]:
     found = [one.get(name) for name in ("precision", "recall", "f1")]
-    precision, recall, f1 = (float(value) if record_checks.number(value) else None for value in found)
+    precision, recall, f1 = (value if record_checks.number(value) else None for value in found)
     return precision, recall, f1
 
 
@@ -267,7 +267,7 @@ def _beside(task: PublishedTask, entries: Sequence[Entry]) -> Beside | None:
 
 
 def _why_not(entry: Entry) -> tuple[str, ...]:
-    """Return why a result does not compare with a published number; nothing where rule and rows are the same."""
+    """Return why a result does not compare with a published number; nothing where rule and rows do."""
     result = entry.result
     free = result.kind == "text"
     encoder = str(result.settings.get("bert_model"))

@@ -54,7 +54,7 @@ def markdown(report: Report) -> str:
 
 
 def _rendered(template: str, text: Callable[[Any], Any], report: Report) -> str:
-    """Return a template with a report in it; every text goes through `text`, and what is no markup is escaped."""
+    """Return a template with a report in it; every text goes through `text`, and is escaped unless markup."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     world = Environment(
@@ -189,5 +189,3 @@ def _pictured(report: Report) -> dict[str, Any]:
         if taken:
             shown.append((title, dataset, taken, len(ones) - len(taken)))
     return {"tasks": shown, "missing": len(report.confusions) - LIMITS["all_pictures"] + left}
-
-

@@ -1,7 +1,7 @@
 """Pictures of a report as SVG text: no fonts, no scripts, colours by the page's own style.
 
-Everything here is made of numbers and of names; names pass through `_label` alone, which escapes them. Shapes tell
-what colours tell, so that nothing is lost to the colour-blind or to a printer without colour.
+Everything here is made of numbers and of names; names pass through `_label` and `_svg` alone, which escape
+them. Shapes tell what colours tell, so that nothing is lost to the colour-blind or to a printer in black.
 """
 
 import math
@@ -51,7 +51,7 @@ def reach(intervals: Sequence[tuple[float, float]]) -> float:
 
 
 def forest_line(difference: float, interval: tuple[float, float], limit: float) -> Markup:
-    """Return one line of a forest plot: the difference and its interval, zero (which the page draws) in the middle.
+    """Return one line of a forest plot: the difference and its interval; zero, in the middle, is the page's.
 
     Args:
         difference: -1 to 1.
@@ -104,7 +104,7 @@ def confusion(
         title: what it shows, for those who can't see it.
     """
     many = len(labels) > 7
-    size, wide = (26, 30) if many else (40, 56)
+    size, wide = (26, 38) if many else (40, 56)
     # Room for the words in the corner, whatever the labels.
     left = max(96.0, 14 + 6.6 * max(len(shortened(label, 22)) for label in labels))
     top = 14 + (5.2 if many else 6.6 * 0.64) * max(len(shortened(name, 16)) for name in _heads(answers))
@@ -120,7 +120,9 @@ def confusion(
             stray = column >= len(labels)
             parts.append(_cell(left + column * wide, y, wide, size, count, total, row == column, stray))
     # Turned names of the last columns reach beyond them.
-    width = left + len(counts[0]) * wide + 0.78 * 6.6 * max(len(shortened(n, 16)) for n in _heads(answers)[-2:])
+    width = (
+        left + len(counts[0]) * wide + 0.78 * 6.6 * max(len(shortened(n, 16)) for n in _heads(answers)[-2:])
+    )
     return _svg(width, top + len(labels) * size + 2, title, parts, "confusion")
 
 
@@ -133,22 +135,16 @@ def _cell(
 ) -> str:
     share = count / total if total else 0.0
     kind = "stray" if stray else "heat"
-    box = (
-        f'<rect class="ground" x="{_n(x + 1)}" y="{_n(y + 1)}" width="{_n(wide - 2)}" height="{_n(size - 2)}"/>'
-        f'<rect class="{kind}" x="{_n(x + 1)}" y="{_n(y + 1)}" width="{_n(wide - 2)}" '
-        f'height="{_n(size - 2)}" fill-opacity="{share:.3f}"/>'
-    )
-    frame = (
-        f'<rect class="frame" x="{_n(x + 1.5)}" y="{_n(y + 1.5)}" width="{_n(wide - 3)}" '
-        f'height="{_n(size - 3)}"/>'
-        if hit
-        else ""
-    )
+    box = _box("ground", x, y, wide, size) + _box(kind, x, y, wide, size, f' fill-opacity="{share:.3f}"')
+    frame = _box("frame", x, y, wide, size) if hit else ""
     style = "on" if share > 0.55 else "off" if count else "nil"
-    number = _label(
-        x + wide / 2, y + size / 2 + 4, f"{count:,}", f"{style} hit" if hit else style, "middle"
-    )
+    number = _label(x + wide / 2, y + size / 2 + 4, f"{count:,}", f"{style} hit" if hit else style, "middle")
     return box + frame + number
+
+
+def _box(style: str, x: float, y: float, wide: float, high: float, more: str = "") -> str:
+    place = f'x="{_n(x + 1)}" y="{_n(y + 1)}" width="{_n(wide - 2)}" height="{_n(high - 2)}"'
+    return f'<rect class="{style}" {place}{more}/>'
 
 
 def losses(curve: Curve) -> Markup:

@@ -21,7 +21,9 @@ def to_record(report: Report) -> dict[str, Any]:
                 "task": one.task.task,
                 "scores": {
                     name: {"accuracy_percent": accuracy, "f1": f1}
-                    for (name, _), (accuracy, f1) in zip(report.published.models, one.task.scores, strict=True)
+                    for (name, _), (accuracy, f1) in zip(
+                        report.published.models, one.task.scores, strict=True
+                    )
                 },
                 "caveats": one.task.caveats,
                 "ours": [{"file": entry.path, "not_comparable": why} for entry, why in one.ours],

@@ -166,7 +166,13 @@ def _kept(root: Path, damaged: list[tuple[str, str]]) -> list[tuple[tuple[str, s
 def _fault(result: Result) -> str | None:
     """Return what no scoring can have come to, which a report would show as a score."""
     low, high = result.interval
-    shares = [result.score, low, high, result.unparsed, *filter(None, [result.majority, *result.also.values()])]
+    shares = [
+        result.score,
+        low,
+        high,
+        result.unparsed,
+        *filter(None, [result.majority, *result.also.values()]),
+    ]
     if not all(0 <= share <= 1 for share in shares) or low > high or result.errors > result.rows:
         return "holds shares that are not between 0 and 1, or an interval upside down"
     against = result.against
@@ -211,7 +217,7 @@ def _weights(place: tuple[str, str], digest: str | None, digests: Mapping[tuple[
 
 
 def _distinct(everybody: list[Respondent]) -> list[Respondent]:
-    """Return everybody with names that no two share; who has one alone keeps it, unless the weights are old."""
+    """Return everybody with names that no two share; who has one alone keeps it, unless of old weights."""
 
     def digest(who: Respondent) -> str:
         return f"weights {(who.adapter_sha256 or 'unknown')[:8]}"
@@ -234,9 +240,7 @@ def _distinct(everybody: list[Respondent]) -> list[Respondent]:
     return [replace(who, name=name) for who, name in zip(everybody, named, strict=True)]
 
 
-def _trained(
-    shelf: Mapping[tuple[str, str], Adapter], damaged: list[tuple[str, str]]
-) -> tuple[Trained, ...]:
+def _trained(shelf: Mapping[tuple[str, str], Adapter], damaged: list[tuple[str, str]]) -> tuple[Trained, ...]:
     names = Counter(run for _, run in shelf)
     found = []
     for (variant, run), adapter in shelf.items():

@@ -168,9 +168,7 @@ def _ordered(rows: Mapping[tuple[Any, ...], Mapping[Respondent, Entry]]) -> tupl
     return tuple(ordered)
 
 
-def _row(
-    cells: Mapping[Respondent, Entry], columns: Sequence[Respondent], titles: Mapping[str, str]
-) -> Row:
+def _row(cells: Mapping[Respondent, Entry], columns: Sequence[Respondent], titles: Mapping[str, str]) -> Row:
     first = next(iter(cells.values()))
     result = first.result
     return Row(

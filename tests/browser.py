@@ -45,9 +45,7 @@ def opened(page: Path, folder: Path, *options: str) -> Opened:
     log = folder / "network.json"
     assert BROWSER
     command = [BROWSER, *_QUIET, f"--user-data-dir={folder / 'profile'}", f"--log-net-log={log}", *options]
-    done = subprocess.run(
-        [*command, page.as_uri()], capture_output=True, text=True, timeout=120, check=False
-    )
+    done = subprocess.run([*command, page.as_uri()], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     events = [event.get("params", {}) for event in json.loads(log.read_text(errors="replace"))["events"]]
     asked = [event["url"] for event in events if event.get("initiator", _OF_ITSELF) != _OF_ITSELF]
@@ -59,15 +57,20 @@ def opened(page: Path, folder: Path, *options: str) -> Opened:
 
 
 def widths(page: Path, folder: Path, *of: int) -> dict[int, int]:
-    """Return how wide a page's content is in windows of the given widths, all in pixels."""
+    """Return how wide a page is, all of it unfolded, in windows of the given widths; in pixels."""
     frames = "".join(f'<iframe style="width:{width}px;height:900px;border:0"></iframe>' for width in of)
     text = json.dumps(page.read_text(encoding="utf-8")).replace("</", "<\\/")
     probe = folder / "probe.html"
     probe.write_text(
-        f"<!DOCTYPE html><meta charset=utf-8><body>{frames}<script>const page={text};\n"
-        "const all=[...document.querySelectorAll('iframe')];let left=all.length;\n"
-        "for(const f of all){f.onload=()=>{const d=f.contentDocument;for(const x of d.querySelectorAll('details'))"
-        "x.open=true;f.dataset.width=d.documentElement.scrollWidth;};f.srcdoc=page;}</script></body>",
+        f"<!DOCTYPE html><meta charset=utf-8><body>{frames}<script>const page = {text};\n"
+        "for (const frame of document.querySelectorAll('iframe')) {\n"
+        "  frame.onload = () => {\n"
+        "    const inside = frame.contentDocument;\n"
+        "    for (const part of inside.querySelectorAll('details')) part.open = true;\n"
+        "    frame.dataset.width = inside.documentElement.scrollWidth;\n"
+        "  };\n"
+        "  frame.srcdoc = page;\n"
+        "}</script></body>",
         encoding="utf-8",
     )
     dom = opened(probe, folder, "--dump-dom", "--virtual-time-budget=10000").out

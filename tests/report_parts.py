@@ -35,7 +35,11 @@ def answers(task: str, right: float, seed: int, unparsed: float = 0.01) -> list[
     found = []
     for _ in range(rows):
         hard = rows_of.random()
-        gold = rows_of.choices(labels, [len(labels) - i / 2 for i in range(len(labels))])[0] if labels else "gold"
+        gold = (
+            rows_of.choices(labels, [len(labels) - i / 2 for i in range(len(labels))])[0]
+            if labels
+            else "gold"
+        )
         if kind == "text":
             found.append(Judged("text", "gold", min(1.0, max(0.0, own.gauss(right, 0.08)))))
         elif 0.6 * hard + 0.4 * own.random() < right:
@@ -123,12 +127,20 @@ def fill(project: Project) -> None:
     root, base = project.root, {task: answers(task, facts[5], 0, 0.06) for task, facts in TASKS.items()}
     for task, judged in base.items():
         keep(root, results.BASE, "meta_llama_llama_3_1_8b_instruct_chat_8bits", task, result(task, judged))
-    for number, run in enumerate(["sentiment_llama_3_1_8b_8bits_r8", "finer_llama_3_1_8b_8bits_r8", "unscored"]):
+    for number, run in enumerate(
+        ["sentiment_llama_3_1_8b_8bits_r8", "finer_llama_3_1_8b_8bits_r8", "unscored"]
+    ):
         losses = curve(300 + 100 * number, 2.4, 0.3 + 0.2 * number, number)
         held = [(step, loss * 1.08) for step, loss in losses[49::50]]
         peaks = {"gpu_peak_bytes": 12_400_000_000, "cpu_peak_bytes": 5_100_000_000}
         on_shelf(
-            project, run, str(number) * 64, losses=losses, validation=[(0, 2.6), *held], seconds=4210.0, **peaks
+            project,
+            run,
+            str(number) * 64,
+            losses=losses,
+            validation=[(0, 2.6), *held],
+            seconds=4210.0,
+            **peaks,
         )
         for task in TASKS if number < 2 else ():
             judged = answers(task, TASKS[task][6] - 0.04 * number, number + 1)

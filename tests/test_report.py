@@ -21,7 +21,9 @@ def scored(project, run, like="fpb", stem=None, share=0.8, digest=ONE, variant="
 
 
 def of_base(project, task="fpb", share=0.6, **facts):
-    return keep(project.root, results.BASE, "llama", task, replace(result(task, answers(task, share, 0)), **facts))
+    return keep(
+        project.root, results.BASE, "llama", task, replace(result(task, answers(task, share, 0)), **facts)
+    )
 
 
 def columns(table):
@@ -53,7 +55,9 @@ def test_everything_that_lies_there_is_found(project):
 
 
 def test_a_project_with_nothing_says_what_to_do(project):
-    with pytest.raises(UsageError, match=r"no results and no adapters\.\nScore an adapter first: finlora eval"):
+    with pytest.raises(
+        UsageError, match=r"no results and no adapters\.\nScore an adapter first: finlora eval"
+    ):
         report.build(project.root)
 
 
@@ -324,7 +328,13 @@ def test_what_the_trainings_took(project):
     facts = {fact.name: fact.values for fact in training.facts}
     assert facts["size on disk"] == (len(b"weights of one"),)
     assert facts["last training loss"] == (1.0,)
-    assert {"seconds", "tokens", "GPU memory peak", "CPU memory peak", "trainable parameters"} - facts.keys() == {
+    assert {
+        "seconds",
+        "tokens",
+        "GPU memory peak",
+        "CPU memory peak",
+        "trainable parameters",
+    } - facts.keys() == {
         "GPU memory peak",
         "CPU memory peak",
     }
@@ -363,7 +373,9 @@ def test_free_text_compares_only_by_the_encoder_of_the_benchmark(project):
 
 def test_findings_name_what_must_not_be_missed(project):
     report_parts.fill(project)
-    found = {one.title.partition(" × ")[2]: one for one in report_findings.findings(report.build(project.root))}
+    found = {
+        one.title.partition(" × ")[2]: one for one in report_findings.findings(report.build(project.root))
+    }
     assert len(found) == 8
     assert found["on the shelf, but never scored"].items == ("unscored",)
     assert found["scored, but no longer on the shelf"].items == ("ner_llama_3_1_8b_8bits_r8",)
@@ -376,7 +388,9 @@ def test_findings_name_what_must_not_be_missed(project):
 def test_many_findings_are_counted(project):
     made = replace(result("fpb", answers("fpb", 0.8, 1)), errors=2)
     for i in range(25):
-        keep(project.root, "base", f"m{i}", "fpb", replace(made, respondent={"kind": "base", "name": f"m{i}"}))
+        keep(
+            project.root, "base", f"m{i}", "fpb", replace(made, respondent={"kind": "base", "name": f"m{i}"})
+        )
     [found] = report_findings.findings(report.build(project.root))
     assert found.title.startswith("25 × rows without an answer")
     assert (len(found.items), found.more) == (10, 15)

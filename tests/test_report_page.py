@@ -1,5 +1,5 @@
-"""The page and the Markdown: self-contained, the same bytes for the same results, safe whatever names say; and how
-a real browser shows it."""
+"""The page and the Markdown: self-contained, equal for equal results, safe whatever names say; and how a real
+browser shows it."""
 
 import json
 import re
@@ -110,9 +110,11 @@ def test_every_section_is_there(filled):
     page = page_of(filled)
     ids = [value for tag, name, value in page.attributes if (tag, name) == ("section", "id")]
     assert ids == ["findings", "leaderboard", "pairs", "classes", "losses", "cost", "published", "reading"]
-    links = {value.removeprefix("#") for _, name, value in page.attributes if name == "href" and value[0] == "#"}
+    links = {
+        value.removeprefix("#") for _, name, value in page.attributes if name == "href" and value[0] == "#"
+    }
     assert links <= set(ids)
-    # 18 full comparisons and the axis; of five closed tasks each has three confusions, one has five; three curves.
+    # 18 full comparisons and the axis; five closed tasks with three confusions, one with two more.
     kinds = [value.split()[0] for tag, name, value in page.attributes if (tag, name) == ("svg", "class")]
     assert {kind: kinds.count(kind) for kind in set(kinds)} == {"forest": 19, "confusion": 17, "losses": 3}
 
@@ -189,7 +191,9 @@ def test_the_command_writes_both_and_says_where(filled, run, monkeypatch, tmp_pa
     folder = filled.root / "report"
     assert done.code == 0
     assert done.out == f"{folder / 'report.html'}\n{folder / 'report.md'}\n"
-    assert done.err.startswith("note: results/8bits_r8/sentiment_llama_3_1_8b_8bits_r8/broken.json is left out: ")
+    assert done.err.startswith(
+        "note: results/8bits_r8/sentiment_llama_3_1_8b_8bits_r8/broken.json is left out: "
+    )
     assert sorted(path.name for path in folder.iterdir()) == ["report.html", "report.md"]
     done = run("report", "--output", tmp_path / "else where", "--json")
     record = json.loads(done.out)
@@ -292,7 +296,14 @@ def test_a_forest_plot_holds_its_intervals():
 
 def test_a_confusion_shades_each_row_by_its_own_sum():
     picture = str(report_pictures.confusion(("a", "b"), ("a", "b"), ((8, 2, 0), (10, 20, 10)), "x"))
-    assert re.findall(r'fill-opacity="([\d.]+)"', picture) == ["0.800", "0.200", "0.000", "0.250", "0.500", "0.250"]
+    assert re.findall(r'fill-opacity="([\d.]+)"', picture) == [
+        "0.800",
+        "0.200",
+        "0.000",
+        "0.250",
+        "0.500",
+        "0.250",
+    ]
     assert re.findall(r'class="(heat|stray)"', picture) == ["heat", "heat", "stray"] * 2
     assert picture.count('class="frame"') == 2
 
@@ -332,7 +343,9 @@ def test_no_window_is_too_narrow(filled, tmp_path):
 
 @needs_browser
 def test_the_probe_sees_what_is_too_wide(tmp_path):
-    (tmp_path / "wide.html").write_text("<!DOCTYPE html><body style='margin:0'><div style='width:900px'>x</div>")
+    (tmp_path / "wide.html").write_text(
+        "<!DOCTYPE html><body style='margin:0'><div style='width:900px'>x</div>"
+    )
     assert widths(tmp_path / "wide.html", tmp_path, 400, 1000) == {400: 900, 1000: 1000}
 
 

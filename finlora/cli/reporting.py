@@ -16,8 +16,8 @@ from finlora.cli.shared import FILE, print_json, with_config, with_json
 def report(config: Path | None, output: Path | None, as_json: bool) -> None:
     """Bring all results of this project together, as one HTML page and as Markdown.
 
-    Writes report.html (no scripts, nothing to load; opens anywhere, prints well) and report.md. A damaged result
-    is named and left out.
+    Writes report.html (no scripts, nothing to load; opens anywhere, prints well) and report.md.
+    A damaged result is named and left out.
 
     \b
     Example:
