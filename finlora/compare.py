@@ -1,7 +1,7 @@
 """Adapters side by side: what each reached and cost, and what differs between them besides the method."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,7 +115,7 @@ def compare(names: Sequence[str], root: Path | None) -> Comparison:
     losses = [manifest["losses"] for manifest in manifests]
     return Comparison(
         columns=columns,
-        rows=(*scores, *_facts(manifests)),
+        rows=(*scores, *facts(manifests)),
         method=differences.of_method(manifests),
         differences=differences.besides_method(manifests),
         notes=tuple(notes),
@@ -146,8 +146,13 @@ def _columns(
     )
 
 
-def _facts(manifests: Sequence[dict[str, Any]]) -> list[Fact]:
-    columns: dict[tuple[str, str], Callable[[dict[str, Any]], Any]] = {
+def facts(manifests: Sequence[Mapping[str, Any]]) -> list[Fact]:
+    """Return what adapters reached and what it cost, but for their scores.
+
+    Args:
+        manifests: of the adapters, whole.
+    """
+    columns: dict[tuple[str, str], Callable[[Mapping[str, Any]], Any]] = {
         ("variant", "text"): lambda m: m["variant"],
         ("first training loss", "loss"): lambda m: m["losses"]["train"][0][1],
         ("last training loss", "loss"): lambda m: m["losses"]["train"][-1][1],
@@ -167,17 +172,17 @@ def _facts(manifests: Sequence[dict[str, Any]]) -> list[Fact]:
         ("GPU memory peak", "bytes"): lambda m: m.get("gpu_peak_bytes") or None,
         ("CPU memory peak", "bytes"): lambda m: m.get("cpu_peak_bytes") or None,
     }
-    facts = [Fact(name, kind, tuple(map(value, manifests))) for (name, kind), value in columns.items()]
-    return [fact for fact in facts if any(value is not None for value in fact.values)]
+    found = [Fact(name, kind, tuple(map(value, manifests))) for (name, kind), value in columns.items()]
+    return [fact for fact in found if any(value is not None for value in fact.values)]
 
 
-def _passes(manifest: dict[str, Any]) -> float:
+def _passes(manifest: Mapping[str, Any]) -> float:
     """Return how often the rows were gone through; part of a pass counts by its share of steps."""
     rows, batch, steps = manifest["dataset"]["train"], manifest["effective_batch"], manifest["steps"]
     return float(steps / math.ceil(rows / batch))
 
 
-def _speed(manifest: dict[str, Any]) -> int | None:
+def _speed(manifest: Mapping[str, Any]) -> int | None:
     """Return tokens per second over all steps."""
     seconds = manifest["seconds"]
     return round(manifest["dataset"]["tokens"] * _passes(manifest) / seconds) if seconds > 0 else None

@@ -66,7 +66,7 @@ INLINE = [
 
 
 def test_the_pages_hold_enough_to_check():
-    assert len(LEAVES) == 26
+    assert len(LEAVES) == 27
     assert len(PAGES) >= 8
     assert len(EXAMPLES) >= 15
     assert len(SHELL) >= 3

@@ -19,6 +19,7 @@ from finlora.cli import (
     previewing,
     project,
     rehearsing,
+    reporting,
     training,
 )
 from finlora.errors import FinLoRAError
@@ -90,6 +91,7 @@ for command in (
     evaluating.evaluate_,
     forgetting.forgetting,
     comparing.compare,
+    reporting.report,
     adapters.adapters,
     merging.merge,
     project.configs,
