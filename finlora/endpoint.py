@@ -143,7 +143,8 @@ class Endpoint:
             "timeout": self._asked.timeout,
             "models_answered": sorted(self._models),
             "estimate": asdict(self._estimate) if self._estimate else None,
-            "usage": {**asdict(usage), "usd": spent},
+            "usage": asdict(usage),
+            "cost_usd": spent,
         }
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 _LONGEST_PAUSE = 60.0
 
@@ -44,15 +44,13 @@ class Pace:
     interval: float
     timing: Timing
     _free: float = 0.0
-    _order: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def turn(self) -> None:
         """Wait for it."""
-        async with self._order:
-            # While it waits, the server may ask for more.
-            while (wait := self._free - self.timing.clock()) > 0:
-                await self.timing.sleep(wait)
-            self._free = self.timing.clock() + self.interval
+        # While this one waits, another may take its turn, or the server may ask for more time.
+        while (wait := self._free - self.timing.clock()) > 0:
+            await self.timing.sleep(wait)
+        self._free = self.timing.clock() + self.interval
 
     def hold(self, seconds: float) -> None:
         """Let none start for a while."""
