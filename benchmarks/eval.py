@@ -21,7 +21,7 @@ from typing import Any
 import report
 from random_llama import SHAPES, WORDS, make_base
 
-from finlora import adapters, build, builtin, inference, launch, metrics, models, project
+from finlora import adapters, build, builtin, inference, launch, metrics, models
 from finlora.answers import Answerer
 from finlora.errors import FinLoRAError
 from finlora.files import write_atomic
@@ -80,7 +80,7 @@ def built_rows(count: int) -> tuple[list[str], list[str]]:
 
 
 def random_rows(count: int) -> tuple[list[str], list[str]]:
-    """Return contexts of one instruction and random words, as long as sentences, and targets to no purpose."""
+    """Return contexts of one instruction and random words, sentence-long, and random targets."""
     chance = random.Random(0)
 
     def words(least: int, most: int) -> str:
@@ -127,9 +127,7 @@ def plain(answerer: Answerer, dtype: Any, size: int) -> Callable[[Sequence[str]]
 
 def likeliest(answerer: Answerer, labels: Sequence[str]) -> Callable[[Sequence[str]], list[str]]:
     """Return what answers with the likeliest label."""
-    return lambda contexts: [
-        labels[row.index(max(row))] for row in answerer.label_scores(contexts, labels)
-    ]
+    return lambda contexts: [labels[row.index(max(row))] for row in answerer.label_scores(contexts, labels)]
 
 
 def sides(beside: Answerer, ours: Answerer, labels: Sequence[str]) -> dict[str, Side]:
@@ -229,18 +227,81 @@ def compare(
     compared = sides(beside, ours, labels)
     measure(compared, contexts)
     part = [f"{side.rows} rows" for side in compared.values() if side.rows < ROWS]
-    scaled = f"\n\nA side that answered {part[0]} answered the first of them; its seconds are scaled." if part else ""
+    scaled = (
+        f"\n\nA side that answered {part[0]} answered the first of them; its seconds are scaled."
+        if part
+        else ""
+    )
     words = f"{ABOUT}\n\n{model}{scaled} {growth(compared, rows)}\nIn brackets: `{OURS}` on the same rows."
     columns = ["", "type, threads", "rows", "seconds", "rows/s", "times the first", "times the second"]
     columns += ["times the third"] if BATCHED_32 in compared else []
-    return report.page(
-        "eval", title, words, [*columns, "accuracy"], table(compared, targets, labels), gpus
-    )
+    return report.page("eval", title, words, [*columns, "accuracy"], table(compared, targets, labels), gpus)
 
 
 def trained(given: str) -> adapters.Adapter:
     """Return the adapter, or end with what to type."""
     try:
-        return adapters.find(given, project.find_root(ROOT))
+        return adapters.find(given, ROOT)
     except FinLoRAError as error:
         raise SystemExit(f"{error}\nThe demo's adapter is trained by: make demo") from None
+
+
+def small(given: adapters.Adapter) -> str:
+    """Compare on the built-in 135M model with an adapter; return the page."""
+    base = models.BaseModel(builtin.NAME, builtin.make_once(print), builtin.IDENTITY)
+    beside, ours = (
+        inference.load(given, base, prompt_style=None, quant_bits=16, device="cpu", merge=merge)
+        for merge in (False, True)
+    )
+    model = f"Base: the built-in SmolLM2 135M Instruct; adapter: `{given.name}`."
+    return compare(beside, ours, built_rows, LABELS, "Evaluation speed", model, [])
+
+
+def random_shape(shape: str, device: str) -> str:
+    """Compare on a random model of a shape with a random adapter; return the page."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        make_base(folder / "base", SHAPES[shape], device)
+        model = AutoModelForCausalLM.from_pretrained(folder / "base", device_map={"": device})
+        wanted = LoraConfig(r=8, lora_alpha=16, target_modules=["q_proj", "k_proj", "v_proj"])
+        tuned = get_peft_model(model, wanted)
+        for key, weight in tuned.named_parameters():
+            if "lora_B" in key:
+                torch.nn.init.normal_(weight, std=0.02)
+        tuned.save_pretrained(folder / "adapter")
+        del model, tuned
+        base = models.BaseModel(f"random {shape}", folder / "base", "random")
+        given = adapters.read(folder / "adapter")
+        beside, ours = (
+            inference.load(given, base, prompt_style="plain", quant_bits=16, device=device, merge=merge)
+            for merge in (False, True)
+        )
+    gpus = [torch.cuda.get_device_name()] if device == "cuda" else []
+    words = f"Base: random weights in the shape `{shape}`, random adapter; its accuracy means nothing."
+    return compare(
+        beside, ours, random_rows, ("w0", "w1", "w2"), "Evaluation speed, random model", words, gpus
+    )
+
+
+def main() -> None:
+    """Measure, print the table, write it to eval.md where it is the real thing."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--adapter", default=RUN, help="run name or folder; default: the demo's")
+    parser.add_argument("--shape", choices=SHAPES, help="a random model in place of the 135M and its adapter")
+    parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda", help="where to, with --shape")
+    given = parser.parse_args()
+    if given.shape and given.device == "cuda" and not launch.visible_gpus():
+        raise SystemExit("no NVIDIA GPU here; try the script itself with: --shape tiny --device cpu")
+    inference.prepare_process()
+    page = random_shape(given.shape, given.device) if given.shape else small(trained(given.adapter))
+    print(page)
+    if not given.shape:
+        write_atomic(Path(__file__).with_suffix(".md"), page)
+
+
+if __name__ == "__main__":
+    main()
