@@ -50,7 +50,8 @@ def starts(rows: Sequence[Sequence[int]]) -> list[tuple[int, list[int]]]:
     by_next: dict[int, list[int]] = {}
     for number, row in enumerate(rows):
         by_next.setdefault(row[shared], []).append(number)
-    found, rest = [], []
+    found: list[tuple[int, list[int]]] = []
+    rest: list[int] = []
     for numbers in by_next.values():
         start = _common_start([rows[number] for number in numbers])
         if (len(numbers) - 1) * (start - shared) >= _WORTH_READING:
