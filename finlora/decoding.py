@@ -33,7 +33,7 @@ def batches(lengths: Sequence[int], room: int, tokens: int) -> list[list[int]]:
     return found
 
 
-def starts(rows: Sequence[Sequence[int]]) -> list[tuple[int, list[int]]]:
+def starts(rows: Sequence[list[int]]) -> list[tuple[int, list[int]]]:
     """Put rows with a long beginning in common together, so that it can be read once.
 
     Prompts of one instruction share most of it; those of several ("this news", "this tweet") part early,
@@ -61,7 +61,7 @@ def starts(rows: Sequence[Sequence[int]]) -> list[tuple[int, list[int]]]:
     return [*found, (shared, sorted(rest))] if rest else found
 
 
-def _common_start(rows: Sequence[Sequence[int]]) -> int:
+def _common_start(rows: Sequence[list[int]]) -> int:
     """Count the tokens that all rows start with, leaving each row at least one of its own."""
     if len(rows) < 2:
         return 0
