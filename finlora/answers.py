@@ -74,8 +74,7 @@ class Answerer:
         rows = self._prompt_ids(contexts, max_new_tokens)
         answers = [""] * len(rows)
         with torch.inference_mode():
-            shared, cache = self._read_shared(rows)
-            for batch in self._batches(rows, max_new_tokens, batch_tokens):
+            for batch, shared, cache in self._batches(rows, max_new_tokens, batch_tokens):
                 ids, mask = self._left_padded([rows[i] for i in batch], shared)
                 choose = decoding.chooser(temperature, seed, batch, ids.device)
                 read = _repeated(cache, len(batch))
@@ -155,8 +154,7 @@ class Answerer:
         rows = self._prompt_ids(contexts, longest)
         scores: list[list[float]] = [[] for _ in rows]
         with torch.inference_mode():
-            shared, cache = self._read_shared(rows)
-            for batch in self._batches(rows, longest, batch_tokens):
+            for batch, shared, cache in self._batches(rows, longest, batch_tokens):
                 ids, mask = self._left_padded([rows[i] for i in batch], shared)
                 read = _repeated(cache, len(batch))
                 found = self._score(ids, mask, shared, read, [answers[i] for i in batch])
@@ -244,16 +242,25 @@ class Answerer:
                 )
         return faults
 
-    def _read_shared(self, rows: list[list[int]]) -> tuple[int, Any]:
-        """Read what all prompts start with, once: often more than half of them (instructions)."""
+    def _batches(
+        self, rows: list[list[int]], room: int, tokens: int | None
+    ) -> Iterator[tuple[list[int], int, Any]]:
+        """Yield row numbers, how many tokens these rows start with in common, and the cache of these.
+
+        That start is read once: it is often more than half of a prompt (instructions).
+        """
         import torch
 
-        shared = _common_start(rows)
+        budget = tokens or self.batch_tokens
         # A sliding window counts the padding that comes to stand behind the shared start.
-        if not shared or getattr(self.model.config.get_text_config(), "sliding_window", None):
-            return 0, None
-        ids = torch.tensor([rows[0][:shared]], device=self.model.device)
-        return shared, self.model(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
+        slides = getattr(self.model.config.get_text_config(), "sliding_window", None)
+        for shared, group in [(0, list(range(len(rows))))] if slides else decoding.starts(rows):
+            cache = None
+            if shared:
+                ids = torch.tensor([rows[group[0]][:shared]], device=self.model.device)
+                cache = self.model(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
+            for batch in decoding.batches([len(rows[i]) for i in group], room, budget):
+                yield [group[i] for i in batch], shared, cache
 
     def _left_padded(self, rows: list[list[int]], shared: int) -> tuple[Any, Any]:
         """Return ids and mask of prompts: their shared start, padding, their own rest."""
@@ -264,21 +271,9 @@ class Answerer:
         mask = [[1] * shared + [0] * (width - len(row)) + [1] * (len(row) - shared) for row in rows]
         return torch.tensor(ids, device=self.model.device), torch.tensor(mask, device=self.model.device)
 
-    def _batches(self, rows: list[list[int]], room: int, tokens: int | None) -> list[list[int]]:
-        return decoding.batches([len(row) for row in rows], room, tokens or self.batch_tokens)
-
     def _text(self, ids: list[int]) -> str:
         text: str = self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return text.strip()
-
-
-def _common_start(rows: list[list[int]]) -> int:
-    """Count the tokens that all rows start with, leaving each row at least one of its own."""
-    if len(rows) < 2:
-        return 0
-    first, last = min(rows), max(rows)
-    most = min(len(row) for row in rows) - 1
-    return next((i for i in range(most) if first[i] != last[i]), most)
 
 
 def _repeated(cache: Any, times: int) -> Any:

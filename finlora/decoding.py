@@ -3,6 +3,9 @@
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+# Tokens that a start of its own must save before rows are answered apart: about one small batch.
+_WORTH_READING = 1024
+
 
 def positions(mask: Any) -> Any:
     """Return the position of each token of an attention mask; padding has the one before it."""
@@ -28,6 +31,43 @@ def batches(lengths: Sequence[int], room: int, tokens: int) -> list[list[int]]:
         else:
             found.append([row])
     return found
+
+
+def starts(rows: Sequence[list[int]]) -> list[tuple[int, list[int]]]:
+    """Put rows with a long beginning in common together, so that it can be read once.
+
+    Prompts of one instruction share most of it; those of several ("this news", "this tweet") part early,
+    and share much more within each.
+
+    Args:
+        rows: token ids of each prompt, none empty.
+
+    Returns:
+        Groups: the tokens that the group's rows share, leaving each at least one of its own, and the
+        numbers of the rows.
+    """
+    shared = _common_start(rows)
+    by_next: dict[int, list[int]] = {}
+    for number, row in enumerate(rows):
+        by_next.setdefault(row[shared], []).append(number)
+    found: list[tuple[int, list[int]]] = []
+    rest: list[int] = []
+    for numbers in by_next.values():
+        start = _common_start([rows[number] for number in numbers])
+        if (len(numbers) - 1) * (start - shared) >= _WORTH_READING:
+            found.append((start, numbers))
+        else:
+            rest.extend(numbers)
+    return [*found, (shared, sorted(rest))] if rest else found
+
+
+def _common_start(rows: Sequence[list[int]]) -> int:
+    """Count the tokens that all rows start with, leaving each row at least one of its own."""
+    if len(rows) < 2:
+        return 0
+    first, last = min(rows), max(rows)
+    most = min(len(row) for row in rows) - 1
+    return next((i for i in range(most) if first[i] != last[i]), most)
 
 
 def last_logits(model: Any, ids: Any, mask: Any, places: Any, cache: Any) -> tuple[Any, Any]:

@@ -82,3 +82,15 @@ def test_batches_keep_to_the_budget(
     lengths: list[int], room: int, tokens: int, expected: list[list[int]]
 ) -> None:
     assert decoding.batches(lengths, room, tokens) == expected
+
+
+def test_rows_that_start_alike_are_read_together() -> None:
+    news, tweet = [1, 2, *[5] * 40], [1, 2, *[6] * 40]
+    rows = [[*(news if i % 2 else tweet), 10 + i, 9] for i in range(80)]
+    assert decoding.starts(rows) == [(42, list(range(0, 80, 2))), (42, list(range(1, 80, 2)))]
+    # Too few rows to be worth a start of their own stay with those that share the shorter one.
+    assert decoding.starts([*rows[1::2], rows[0]]) == [(42, list(range(40))), (2, [40])]
+    assert decoding.starts(rows[:4]) == [(2, [0, 1, 2, 3])]
+    assert decoding.starts([[1, 2, 3], [1, 2, 3, 4]]) == [(2, [0, 1])]
+    assert decoding.starts([[7]]) == [(0, [0])]
+    assert decoding.starts([]) == []

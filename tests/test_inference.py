@@ -14,9 +14,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny import make_tiny_adapter, make_tiny_base
 
-from finlora import adapters, prompts
+from finlora import adapters, decoding, prompts
 from finlora.adapters import MANIFEST, PEFT_CONFIG, WEIGHTS
-from finlora.answers import Answerer
+from finlora.answers import Answerer, _repeated
 from finlora.errors import AdapterError, BaseModelError, DataError, UsageError
 from finlora.inference import answer_file, load
 from finlora.models import BaseModel
@@ -123,6 +123,59 @@ def test_batches_answer_as_single_rows_do(bases: dict[str | None, BaseModel], te
     assert answerer.generate(CONTEXTS, 12, batch_tokens=1) == certain
     assert [answerer.generate([context], 12)[0] for context in CONTEXTS] == certain
     assert len(set(certain)) == len(CONTEXTS)
+
+
+def test_plain_generate_one_by_one_gives_the_same_tokens(tuned: Answerer) -> None:
+    stop, pad = tuned._stop, tuned._pad
+    certain = []
+    for ids in tuned.prompt.prompt_ids(tuned.tokenizer, CONTEXTS):
+        given = torch.tensor([ids])
+        made = tuned.model.generate(
+            given,
+            attention_mask=torch.ones_like(given),
+            max_new_tokens=12,
+            do_sample=False,
+            eos_token_id=stop,
+            pad_token_id=pad,
+        )
+        certain.append(made[0, len(ids) :].tolist())
+    seen: dict[int, list[int]] = {}
+    rows = tuned._prompt_ids(CONTEXTS, 12)
+    with torch.inference_mode():
+        for batch, shared, cache in tuned._batches(rows, 12, 100_000):
+            ids, mask = tuned._left_padded([rows[i] for i in batch], shared)
+            assert (mask == 0).any()
+            read = _repeated(cache, len(batch))
+            choose = decoding.chooser(0.0, 0, batch, ids.device)
+            found = decoding.decode(tuned.model, ids, mask, shared, read, stop, 12, choose)
+            seen.update(zip(batch, found, strict=True))
+    assert [seen[i] for i in range(len(CONTEXTS))] == certain
+
+
+def test_batch_size_and_order_change_no_answer(tuned: Answerer) -> None:
+    texts = tuned.generate(CONTEXTS, 12)
+    scores = torch.tensor(tuned.label_scores(CONTEXTS, LABELS))
+    order = [3, 10, 0, 7, 1, 9, 5, 2, 8, 6, 4]
+    mixed = [CONTEXTS[i] for i in order]
+    for tokens in (1, 150, 400, 100_000):
+        assert tuned.generate(mixed, 12, batch_tokens=tokens) == [texts[i] for i in order]
+        again = torch.tensor(tuned.label_scores(mixed, LABELS, batch_tokens=tokens))
+        assert torch.equal(again.argmax(1), scores[order].argmax(1))
+        assert torch.allclose(again, scores[order], rtol=0, atol=1e-3)
+
+
+def test_two_instructions_are_answered_as_single_rows_are(
+    tuned: Answerer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "_WORTH_READING", 1)
+    contexts = [f"{start} {text}" for text in CONTEXTS[:4] for start in ("What now? Say it:", "Other one:")]
+    groups = decoding.starts(tuned._prompt_ids(contexts, 8))
+    assert sorted(len(numbers) for _, numbers in groups) == [4, 4]
+    certain = [decoded(tuned, greedy(tuned, context, 8)) for context in contexts]
+    assert tuned.generate(contexts, 8) == certain
+    alone = [tuned.label_scores([context], LABELS)[0] for context in contexts]
+    together = tuned.label_scores(contexts, LABELS)
+    assert torch.allclose(torch.tensor(together), torch.tensor(alone), rtol=0, atol=1e-3)
 
 
 def test_prompts_that_share_no_start_are_answered_too(bases: dict[str | None, BaseModel]) -> None:
