@@ -42,6 +42,7 @@ SAME_FLOOR = {
     ("merged_weights", "models"),
     # What tuning cost: the harness asks what answers, beside the untuned base.
     ("forgetting", "answering"),
+    ("forgetting", "manifest"),
     # The font cache lies where FinLoRA keeps what it makes itself.
     ("loss_plot", "builtin"),
     # Inside the training process.
