@@ -16,8 +16,8 @@ from finlora import adapters, answering, harness, inference, record_checks, resu
 from finlora.config import project_root
 from finlora.errors import FinLoRAError, UsageError
 from finlora.files import check_writable, write_json
-from finlora.metrics import statistics
 from finlora.manifest import without_folder
+from finlora.metrics import statistics
 from finlora.models import BaseModel
 
 FOLDER = f"{results.FOLDER}/forgetting"
