@@ -99,7 +99,9 @@ def load(names: Sequence[str], folder: Path | None, *, offline: bool) -> list[Be
         from lm_eval.tasks import TaskManager
     except ImportError:
         raise FinLoRAError(f"lm-evaluation-harness: {NOT_INSTALLED}\nWhat to do: {INSTALL}") from None
-    logging.getLogger("lm_eval").setLevel(logging.CRITICAL)
+    # What they log of failed tries we say once, in the end.
+    for library in ("lm_eval", "huggingface_hub"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     with _aside():
         manager = _manager(TaskManager, names, folder)
     for name in names:
