@@ -113,6 +113,8 @@ def model(network: Any, tokenizer: Any) -> Any:
     """Return the harness's view of a loaded model; an adapter on it may be switched on and off."""
     from lm_eval.models.huggingface import HFLM
 
+    # It ties the weights again, which fails on an adapted output layer; they were tied when they were loaded.
+    network.tie_weights = lambda: None
     with _aside():
         return HFLM(pretrained=network, tokenizer=tokenizer, batch_size=BATCH_SIZE)
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,25 @@ def test_a_multiple_choice_is_what_we_compute_ourselves(run, project, base, adap
     assert (record["rows"], record["parts"]["tiny_choice"]["version"]) == (24, 7)
     assert record["settings"]["chat_template"] is False
     assert record["adapter"]["adapter_sha256"] == adapters.read(adapter).weights_sha256()
+
+
+def test_an_adapter_on_a_tied_output_layer_is_measured(run, tmp_path, project, base, tasks):
+    from safetensors.torch import load_file, save_file
+
+    tied = shutil.copytree(base, tmp_path / "tied")
+    settings = json.loads((tied / "config.json").read_text())
+    (tied / "config.json").write_text(json.dumps({**settings, "tie_word_embeddings": True}))
+    weights = load_file(tied / "model.safetensors")
+    del weights["lm_head.weight"]
+    save_file(weights, tied / "model.safetensors", metadata={"format": "pt"})
+    adapter = make_tiny_adapter(tmp_path / "head", tied, target_modules=["q_proj", "lm_head"])
+    done = run(*words(adapter, tied, tasks, "tiny_other"), "--config", project.config)
+    assert done.code == 0, done.err
+    [kept] = forgetting.kept(project.root)
+    answers = [likeliest(tied, who, QUESTIONS[:7]) for who in (adapter, None)]
+    shares = [sum(a == row["gold"] for a, row in zip(side, QUESTIONS, strict=False)) / 7 for side in answers]
+    change = kept.metrics["acc,none"]
+    assert [change.adapter, change.base] == pytest.approx(shares, abs=1e-12)
 
 
 def by_the_harness_itself(base, adapter, folder, limit):
