@@ -16,6 +16,7 @@ from finlora import adapters, answering, harness, inference, record_checks, resu
 from finlora.config import project_root
 from finlora.errors import FinLoRAError, UsageError
 from finlora.files import check_writable, write_json
+from finlora.manifest import without_folder
 from finlora.metrics import statistics
 from finlora.models import BaseModel
 
@@ -220,7 +221,7 @@ def _facts(adapter: adapters.Adapter, base: BaseModel, root: Path | None) -> dic
         "name": adapter.name,
         "variant": place[0] if place else None,
         "adapter_sha256": adapter.weights_sha256(),
-        "base_model": base.name,
+        "base_model": without_folder(base.name),
         "base_identity": base.identity,
     }
 

@@ -99,7 +99,9 @@ def load(names: Sequence[str], folder: Path | None, *, offline: bool) -> list[Be
         from lm_eval.tasks import TaskManager
     except ImportError:
         raise FinLoRAError(f"lm-evaluation-harness: {NOT_INSTALLED}\nWhat to do: {INSTALL}") from None
-    logging.getLogger("lm_eval").setLevel(logging.CRITICAL)
+    # What they log of failed tries we say once, in the end.
+    for library in ("lm_eval", "huggingface_hub"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
     with _aside():
         manager = _manager(TaskManager, names, folder)
     for name in names:
@@ -111,6 +113,8 @@ def model(network: Any, tokenizer: Any) -> Any:
     """Return the harness's view of a loaded model; an adapter on it may be switched on and off."""
     from lm_eval.models.huggingface import HFLM
 
+    # It ties the weights again, which fails on an adapted output layer; they were tied when they were loaded.
+    network.tie_weights = lambda: None
     with _aside():
         return HFLM(pretrained=network, tokenizer=tokenizer, batch_size=BATCH_SIZE)
 

@@ -10,10 +10,11 @@ QUIET = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "WANDB_MODE": "disabled",
     "DISABLE_MLFLOW_INTEGRATION": "TRUE",
-    # The datasets library counts loads at the hub, of local files too; evaluate runs code that it fetches.
-    "HF_UPDATE_DOWNLOAD_COUNTS": "0",
-    "HF_EVALUATE_OFFLINE": "1",
 }
+
+# For FinLoRA's own process, which may ask the hub for benchmarks: the datasets library counts loads there, of
+# local files too, and evaluate runs code that it fetches. Children are offline.
+BENCHMARKS = {"HF_UPDATE_DOWNLOAD_COUNTS": "0", "HF_EVALUATE_OFFLINE": "1"}
 
 # Children never ask the hub: whatever was to be fetched has been fetched before they start.
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
@@ -21,7 +22,7 @@ OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_DATASETS_OFFL
 
 def be_quiet() -> None:
     """Switch off every library's telemetry in this process."""
-    os.environ.update(QUIET)
+    os.environ.update(QUIET | BENCHMARKS)
 
 
 def go_offline() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -131,38 +132,85 @@ def test_a_multiple_choice_is_what_we_compute_ourselves(run, project, base, adap
     assert record["adapter"]["adapter_sha256"] == adapters.read(adapter).weights_sha256()
 
 
-def test_what_is_generated_is_measured_as_the_harness_does_by_itself(
-    run, base, adapter, tasks, tmp_path, monkeypatch
-):
+def test_an_adapter_on_a_tied_output_layer_is_measured(run, tmp_path, project, base, tasks):
+    from safetensors.torch import load_file, save_file
+
+    tied = shutil.copytree(base, tmp_path / "tied")
+    settings = json.loads((tied / "config.json").read_text())
+    (tied / "config.json").write_text(json.dumps({**settings, "tie_word_embeddings": True}))
+    weights = load_file(tied / "model.safetensors")
+    del weights["lm_head.weight"]
+    save_file(weights, tied / "model.safetensors", metadata={"format": "pt"})
+    adapter = make_tiny_adapter(tmp_path / "head", tied, target_modules=["q_proj", "lm_head"])
+    # PEFT saves the base's embeddings beside an adapted output layer; an adapter of ours is its own tensors.
+    own = load_file(adapter / "adapter_model.safetensors")
+    own = {key: value for key, value in own.items() if "lora_" in key}
+    save_file(own, adapter / "adapter_model.safetensors", metadata={"format": "pt"})
+    assert len(own) == 2 * 2 + 2
+    done = run(*words(adapter, tied, tasks, "tiny_other"), "--config", project.config)
+    assert done.code == 0, done.err
+    [kept] = forgetting.kept(project.root)
+    answers = [likeliest(tied, who, QUESTIONS[:7]) for who in (adapter, None)]
+    shares = [sum(a == row["gold"] for a, row in zip(side, QUESTIONS, strict=False)) / 7 for side in answers]
+    change = kept.metrics["acc,none"]
+    assert [change.adapter, change.base] == pytest.approx(shares, abs=1e-12)
+
+
+def by_the_harness_itself(base, adapter, folder, limit):
     from lm_eval import simple_evaluate
     from lm_eval.models.huggingface import HFLM
     from lm_eval.tasks import TaskManager
 
-    monkeypatch.chdir(tmp_path)
-    done = run(*words(adapter, base, tasks, "tiny_reply"), "--json", "--limit", 5)
-    assert done.code == 0, done.err
-    [record] = json.loads(done.out)
-    assert (record["rows"], record["limit"], record["parts"]["tiny_reply"]["few_shot"]) == (5, 5, 2)
-    assert "not kept: there is no project around" in done.err
     answerer, _ = inference.load_parts(
         adapters.read(adapter), BaseModel("b", base, "b"), "plain", device="cpu"
     )
-    own = simple_evaluate(
+    return simple_evaluate(
         HFLM(pretrained=answerer.model, tokenizer=answerer.tokenizer),
         tasks=["tiny_reply"],
-        task_manager=TaskManager(include_path=str(tasks), include_defaults=False),
-        limit=5,
+        task_manager=TaskManager(include_path=str(folder), include_defaults=False),
+        limit=limit,
     )
+
+
+def test_few_shot_prompts_are_those_of_the_harness(run, tmp_path, monkeypatch, base, adapter, tasks):
     from lm_eval.utils import hash_string
 
-    rows = own["samples"]["tiny_reply"]
+    monkeypatch.chdir(tmp_path)
+    done = run(*words(adapter, base, tasks, "tiny_reply"), "--json", "--limit", 5)
+    assert done.code == 0, done.err
+    assert "not kept: there is no project around" in done.err
+    [record] = json.loads(done.out)
+    assert (record["rows"], record["limit"], record["parts"]["tiny_reply"]["few_shot"]) == (5, 5, 2)
+    rows = by_the_harness_itself(base, adapter, tasks, 5)["samples"]["tiny_reply"]
     digest = hash_string("".join(r["doc_hash"] + r["prompt_hash"] + r["target_hash"] for r in rows))
     assert record["parts"]["tiny_reply"]["hash"] == digest
-    assert (
-        record["metrics"]["exact_match,none"]["adapter"] == own["results"]["tiny_reply"]["exact_match,none"]
+
+
+def test_a_generated_answer_counts_where_it_is_the_gold(run, project, tmp_path, base, adapter):
+    folder, rows = tmp_path / "tasks", tmp_path / "tasks" / "rows.jsonl"
+    folder.mkdir()
+    (folder / "reply.yaml").write_text(GENERATE.format(rows=rows).replace("num_fewshot: 2", "num_fewshot: 0"))
+    rows.write_text("".join(json.dumps(row) + "\n" for row in QUESTIONS))
+    asked = by_the_harness_itself(base, adapter, folder, 5)["samples"]["tiny_reply"]
+    replies = [sample["resps"][0][0] for sample in asked]
+    assert all(replies)
+    golds = [reply if i < 3 else "12" for i, reply in enumerate(replies)]
+    rows.write_text(
+        "".join(
+            json.dumps({**row, "reply": gold}) + "\n" for row, gold in zip(QUESTIONS, golds, strict=False)
+        )
     )
+    done = run(*words(adapter, base, folder, "tiny_reply"), "--limit", 4, "--config", project.config)
+    assert done.code == 0, done.err
+    assert "only the first 4 rows of each task: a trial, not a score" in done.err
+    [kept] = forgetting.kept(project.root)
+    change = kept.metrics["exact_match,none"]
+    assert (change.adapter, change.base, change.better, change.worse) == (0.75, 0.0, 3, 0)
+    assert (change.difference, change.p_value) == (0.75, 0.25)
+    assert (project.root / forgetting.FOLDER / "elsewhere" / "tuned" / "tiny_reply.limit4.json").is_file()
 
 
+@pytest.mark.slow
 def test_a_group_is_all_its_rows_and_equal_runs_are_equal_files_but_for_seconds(
     run, project, base, adapter, tasks
 ):

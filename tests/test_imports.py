@@ -63,6 +63,7 @@ SAME_FLOOR = {
     ("kept_answers", "results"),
     # What tuning cost: the harness asks what answers, beside the untuned base.
     ("forgetting", "answering"),
+    ("forgetting", "manifest"),
     # The font cache lies where FinLoRA keeps what it makes itself.
     ("loss_plot", "builtin"),
     # Inside the training process.
