@@ -1,14 +1,11 @@
 """A loaded model that answers: in batches, piece by piece, or by weighing given answers."""
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from finlora import decoding, prompts
+from finlora import decoding, prompts, weighing
 from finlora.errors import UsageError
 
-# Rows of one continuation pass in `label_scores`: bounds the memory of labels times vocabulary.
-_MOST_CONTINUATIONS = 64
 # Tokens read at once. More gains no speed on a CPU; a GPU is filled only by many.
 _BATCH_TOKENS = {"cpu": 4096, "cuda": 32768}
 
@@ -77,7 +74,7 @@ class Answerer:
             for batch, shared, cache in self._batches(rows, max_new_tokens, batch_tokens):
                 ids, mask = self._left_padded([rows[i] for i in batch], shared)
                 choose = decoding.chooser(temperature, seed, batch, ids.device)
-                read = _repeated(cache, len(batch))
+                read = weighing.repeated(cache, len(batch))
                 found = decoding.decode(
                     self.model, ids, mask, shared, read, self._stop, max_new_tokens, choose
                 )
@@ -156,54 +153,14 @@ class Answerer:
         with torch.inference_mode():
             for batch, shared, cache in self._batches(rows, longest, batch_tokens):
                 ids, mask = self._left_padded([rows[i] for i in batch], shared)
-                read = _repeated(cache, len(batch))
-                found = self._score(ids, mask, shared, read, [answers[i] for i in batch])
+                read = weighing.repeated(cache, len(batch))
+                part = [answers[i] for i in batch]
+                found = weighing.weigh(self.model, ids, mask, shared, read, part, self._pad)
                 for i, row in zip(batch, found, strict=True):
                     scores[i] = row
                     if done:
                         done(i, row)
         return scores
-
-    def _score(
-        self, ids: Any, mask: Any, shared: int, cache: Any, answers: list[list[list[int]]]
-    ) -> list[list[float]]:
-        """Score every label of a batch: each prompt is read once, its cache serves all labels."""
-        import torch
-
-        logits, cache = decoding.last_logits(
-            self.model, ids[:, shared:], mask, decoding.positions(mask)[:, shared:], cache
-        )
-        first = logits.log_softmax(-1)
-        chosen = torch.tensor([[answer[0] for answer in row] for row in answers], device=ids.device)
-        total = first.gather(1, chosen)
-        wide = max(1, _MOST_CONTINUATIONS // len(ids))
-        for start in range(0, total.shape[1], wide):
-            part = [answer for row in answers for answer in row[start : start + wide]]
-            rest = self._continue(cache, mask, part)
-            total[:, start : start + wide] += rest.view(len(ids), -1)
-        scores: list[list[float]] = total.tolist()
-        return scores
-
-    def _continue(self, cache: Any, mask: Any, answers: list[list[int]]) -> Any:
-        """Return ln p of each answer's tokens after its first; as many answers per prompt as go in."""
-        import torch
-
-        times = len(answers) // len(mask)
-        width = max(len(answer) for answer in answers)
-        if width == 1:
-            return torch.zeros(len(answers), device=mask.device)
-        tokens = torch.tensor([a + [self._pad] * (width - len(a)) for a in answers], device=mask.device)
-        real = torch.tensor([[1] * len(a) + [0] * (width - len(a)) for a in answers], device=mask.device)
-        whole = torch.cat([mask.repeat_interleave(times, 0), real[:, :-1]], 1)
-        out = self.model(
-            input_ids=tokens[:, :-1],
-            attention_mask=whole,
-            position_ids=decoding.positions(whole)[:, 1 - width :],
-            past_key_values=_repeated(cache, times),
-            use_cache=True,
-        )
-        found = out.logits.float().log_softmax(-1).gather(2, tokens[:, 1:, None])[..., 0]
-        return (found * real[:, 1:]).sum(1)
 
     def unreadable(self, contexts: Sequence[str], room: int) -> dict[int, str]:
         """Return what is wrong with the contexts that can't be answered, by their numbers from 0.
@@ -274,12 +231,3 @@ class Answerer:
     def _text(self, ids: list[int]) -> str:
         text: str = self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return text.strip()
-
-
-def _repeated(cache: Any, times: int) -> Any:
-    """Return a copy of a cache with every row several times; no cache stays none."""
-    if cache is None:
-        return None
-    cache = copy.deepcopy(cache)
-    cache.batch_repeat_interleave(times)
-    return cache

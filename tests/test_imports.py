@@ -42,6 +42,8 @@ SAME_FLOOR = {
     ("inference", "models"),
     ("inference", "answers"),
     ("answers", "decoding"),
+    ("answers", "weighing"),
+    ("weighing", "decoding"),
     ("inference", "cpu_patches"),
     # Merging: who loads and asks, the weights, the files beside them.
     ("merge", "answering"),

@@ -16,10 +16,11 @@ from tiny import make_tiny_adapter, make_tiny_base
 
 from finlora import adapters, decoding, prompts
 from finlora.adapters import MANIFEST, PEFT_CONFIG, WEIGHTS
-from finlora.answers import Answerer, _repeated
+from finlora.answers import Answerer
 from finlora.errors import AdapterError, BaseModelError, DataError, UsageError
 from finlora.inference import answer_file, load
 from finlora.models import BaseModel
+from finlora.weighing import repeated
 
 CONTEXTS = [
     "Net sales rose 12.5%.",
@@ -145,7 +146,7 @@ def test_plain_generate_one_by_one_gives_the_same_tokens(tuned: Answerer) -> Non
         for batch, shared, cache in tuned._batches(rows, 12, 100_000):
             ids, mask = tuned._left_padded([rows[i] for i in batch], shared)
             assert (mask == 0).any()
-            read = _repeated(cache, len(batch))
+            read = repeated(cache, len(batch))
             choose = decoding.chooser(0.0, 0, batch, ids.device)
             found = decoding.decode(tuned.model, ids, mask, shared, read, stop, 12, choose)
             seen.update(zip(batch, found, strict=True))
