@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import report
 from random_llama import SHAPES, WORDS, make_base
@@ -30,15 +29,13 @@ ROOT = Path(__file__).parents[1]
 RUN = "sentiment_smollm2_135m_fp16_r8"
 LABELS = ("negative", "neutral", "positive")
 ROWS, MANY = 300, 3000
-# The 16-bit sides take minutes on a CPU: they answer the first rows only, and their seconds are scaled.
-SLOW_ROWS = 96
 ROUNDS = 3
 BATCH, NEW_TOKENS = 8, 10
 SINGLE, BATCHED, BATCHED_32 = "one prompt at a time", f"batches of {BATCH}", f"batches of {BATCH}, float32"
 OURS, GENERATED = "FinLoRA, labels", "FinLoRA, generate"
-ABOUT = f"""Sentences with a sentiment, as `finlora data build sentiment` makes them, asked with the adapter's
-own prompt. Greedy, at most {NEW_TOKENS} new tokens, the base unquantised on every side. Loading is not
-counted. Seconds are for all rows; where there were several rounds, the median and the range.
+ORDER = (SINGLE, BATCHED, BATCHED_32, OURS, GENERATED)
+ABOUT = f"""{ROWS} rows, asked with the adapter's own prompt. Greedy, at most {NEW_TOKENS} new tokens, the
+base unquantised on every side. Loading is not counted. Where there were several rounds: median and range.
 
 - `{SINGLE}`: transformers' `generate` on each prompt, the adapter beside the weights (PEFT, not merged).
 - `{BATCHED}`: the FinLoRA benchmark's loop: rows in file order, left padding, `generate`, not merged.
@@ -53,15 +50,13 @@ class Side:
     Args:
         answer: answers contexts.
         about: type and threads, in words.
-        rows: how many of the rows it answers.
-        rounds: how often.
+        rounds: how often it answers all rows.
         seconds: what each round took.
         answers: those of the last round.
     """
 
     answer: Callable[[Sequence[str]], list[str]]
     about: str
-    rows: int
     rounds: int
     seconds: list[float] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
@@ -69,7 +64,7 @@ class Side:
     def measure(self, contexts: Sequence[str]) -> None:
         """Answer once."""
         started = time.perf_counter()
-        self.answers = self.answer(contexts[: self.rows])
+        self.answers = self.answer(contexts)
         self.seconds.append(time.perf_counter() - started)
 
 
@@ -90,21 +85,19 @@ def random_rows(count: int) -> tuple[list[str], list[str]]:
     return [f"{start} {words(10, 60)} {end}" for _ in range(count)], [words(1, 1) for _ in range(count)]
 
 
-def plain(answerer: Answerer, dtype: Any, size: int) -> Callable[[Sequence[str]], list[str]]:
+def plain(answerer: Answerer, size: int) -> Callable[[Sequence[str]], list[str]]:
     """Return transformers' `generate` over batches in file order, as the others use it.
 
     Args:
         answerer: whose model, not merged, and prompt are used.
-        dtype: the model is cast to it.
         size: prompts of a batch.
     """
     import torch
 
-    tokenizer, prompt = answerer.tokenizer, answerer.prompt
+    model, tokenizer, prompt = answerer.model, answerer.tokenizer, answerer.prompt
     tokenizer.padding_side, tokenizer.pad_token_id = "left", answerer._pad
 
     def answer(contexts: Sequence[str]) -> list[str]:
-        model = answerer.model.to(dtype)
         found = []
         for i in range(0, len(contexts), size):
             texts = [prompt.text(context) for context in contexts[i : i + size]]
@@ -130,32 +123,53 @@ def likeliest(answerer: Answerer, labels: Sequence[str]) -> Callable[[Sequence[s
     return lambda contexts: [labels[row.index(max(row))] for row in answerer.label_scores(contexts, labels)]
 
 
-def sides(beside: Answerer, ours: Answerer, labels: Sequence[str]) -> dict[str, Side]:
-    """Return what is compared, the slow ones first.
+@dataclass(frozen=True)
+class Loaded:
+    """The model, loaded for each side.
 
     Args:
-        beside: the adapter not merged, which the plain loops use.
-        ours: as it comes.
-        labels: the answers to choose from.
+        half: in 16 bits, the adapter not merged.
+        whole: in float32, not merged; None on a GPU.
+        ours: as FinLoRA loads it.
     """
+
+    half: Answerer
+    whole: Answerer | None
+    ours: Answerer
+
+
+def loaded(load: Callable[[bool], Answerer], on_gpu: bool) -> Loaded:
+    """Load the model once for each side; `load` is told whether to merge."""
     import torch
 
-    on_gpu = beside.model.device.type == "cuda"
-    threads = "" if on_gpu else f", {torch.get_num_threads()}"
-    slow = ROWS if on_gpu else SLOW_ROWS
-    half, own = (torch.bfloat16, "bfloat16") if on_gpu else (torch.float16, "float16"), ours.model.dtype
-    merged = ", merged" if ours.is_merged else ""
-    kind = f"{str(own).removeprefix('torch.')}{threads}{merged}"
+    half = load(False)
+    if not on_gpu:
+        half.model.to(torch.float16)
+    return Loaded(half, None if on_gpu else load(False), load(True))
+
+
+def sides(models_: Loaded, labels: Sequence[str]) -> dict[str, Side]:
+    """Return what is compared, the slow ones first."""
+    ours = models_.ours
     found = {
-        SINGLE: Side(plain(beside, half[0], 1), half[1] + threads, slow, 1),
-        BATCHED: Side(plain(beside, half[0], BATCH), half[1] + threads, slow, 1),
-        BATCHED_32: Side(plain(beside, torch.float32, BATCH), f"float32{threads}", ROWS, 1),
-        OURS: Side(likeliest(ours, labels), kind, ROWS, ROUNDS),
-        GENERATED: Side(lambda contexts: ours.generate(contexts, NEW_TOKENS), kind, ROWS, ROUNDS),
+        SINGLE: Side(plain(models_.half, 1), about(models_.half), 1),
+        BATCHED: Side(plain(models_.half, BATCH), about(models_.half), 1),
+        OURS: Side(likeliest(ours, labels), about(ours), ROUNDS),
+        GENERATED: Side(lambda contexts: ours.generate(contexts, NEW_TOKENS), about(ours), ROUNDS),
     }
-    if on_gpu:
-        del found[BATCHED_32]
-    return found
+    if models_.whole:
+        found[BATCHED_32] = Side(plain(models_.whole, BATCH), about(models_.whole), 1)
+    return {name: found[name] for name in ORDER if name in found}
+
+
+def about(answerer: Answerer) -> str:
+    """Return a side's type and threads in words."""
+    import torch
+
+    parts = [str(answerer.model.dtype).removeprefix("torch.")]
+    if answerer.model.device.type == "cpu":
+        parts.append(str(torch.get_num_threads()))
+    return ", ".join([*parts, *(["merged"] if answerer.is_merged else [])])
 
 
 def measure(compared: dict[str, Side], contexts: Sequence[str]) -> None:
@@ -167,37 +181,34 @@ def measure(compared: dict[str, Side], contexts: Sequence[str]) -> None:
     for turn in range(max(ROUNDS, len(slow))):
         for name in [*(fast if turn < ROUNDS else []), *slow[turn : turn + 1]]:
             compared[name].measure(contexts)
-            print(f"{name}: {compared[name].rows} rows, {compared[name].seconds[-1]:.1f} s", flush=True)
+            print(f"{name}: {compared[name].seconds[-1]:.1f} s", flush=True)
 
 
 def share(answers: Sequence[str], targets: Sequence[str], labels: Sequence[str]) -> float:
-    """Return the accuracy of answers to the first rows."""
+    """Return the accuracy of answers."""
     judged = [
         metrics.judge("label", answer, target, labels)
-        for answer, target in zip(answers, targets, strict=False)
+        for answer, target in zip(answers, targets, strict=True)
     ]
     return statistics.mean(one.score for one in judged)
 
 
 def table(compared: dict[str, Side], targets: Sequence[str], labels: Sequence[str]) -> list[list[str]]:
-    """Return the lines of the report; seconds of a part of the rows are scaled to all."""
-    medians = {name: statistics.median(side.seconds) / side.rows for name, side in compared.items()}
+    """Return the lines of the report."""
+    medians = {name: statistics.median(side.seconds) for name, side in compared.items()}
     lines = []
     for name, side in compared.items():
-        whole = [seconds * ROWS / side.rows for seconds in side.seconds]
-        span = f" ({min(whole):.1f}-{max(whole):.1f})" if len(whole) > 1 else ""
-        equal = share(compared[OURS].answers[: side.rows], targets, labels)
+        span = f" ({min(side.seconds):.1f}-{max(side.seconds):.1f})" if len(side.seconds) > 1 else ""
         lines.append(
             [
                 name,
                 side.about,
-                str(side.rows),
-                f"{medians[name] * ROWS:.1f}{span}",
-                f"{1 / medians[name]:.1f}",
+                f"{medians[name]:.1f}{span}",
+                f"{ROWS / medians[name]:.1f}",
                 f"{medians[SINGLE] / medians[name]:.1f}",
                 f"{medians[BATCHED] / medians[name]:.1f}",
                 *([f"{medians[BATCHED_32] / medians[name]:.1f}"] if BATCHED_32 in compared else []),
-                f"{share(side.answers, targets, labels):.1%} ({equal:.1%})",
+                f"{share(side.answers, targets, labels):.1%}",
             ]
         )
     return lines
@@ -214,8 +225,7 @@ def growth(compared: dict[str, Side], rows: Callable[[int], tuple[list[str], lis
 
 
 def compare(
-    beside: Answerer,
-    ours: Answerer,
+    models_: Loaded,
     rows: Callable[[int], tuple[list[str], list[str]]],
     labels: Sequence[str],
     title: str,
@@ -224,16 +234,10 @@ def compare(
 ) -> str:
     """Measure all sides and return the page."""
     contexts, targets = rows(ROWS)
-    compared = sides(beside, ours, labels)
+    compared = sides(models_, labels)
     measure(compared, contexts)
-    part = [f"{side.rows} rows" for side in compared.values() if side.rows < ROWS]
-    scaled = (
-        f"\n\nA side that answered {part[0]} answered the first of them; its seconds are scaled."
-        if part
-        else ""
-    )
-    words = f"{ABOUT}\n\n{model}{scaled} {growth(compared, rows)}\nIn brackets: `{OURS}` on the same rows."
-    columns = ["", "type, threads", "rows", "seconds", "rows/s", "times the first", "times the second"]
+    words = f"{ABOUT}\n\n{model} {growth(compared, rows)}"
+    columns = ["", "type, threads", "seconds", "rows/s", "times the first", "times the second"]
     columns += ["times the third"] if BATCHED_32 in compared else []
     return report.page("eval", title, words, [*columns, "accuracy"], table(compared, targets, labels), gpus)
 
@@ -249,12 +253,15 @@ def trained(given: str) -> adapters.Adapter:
 def small(given: adapters.Adapter) -> str:
     """Compare on the built-in 135M model with an adapter; return the page."""
     base = models.BaseModel(builtin.NAME, builtin.make_once(print), builtin.IDENTITY)
-    beside, ours = (
-        inference.load(given, base, prompt_style=None, quant_bits=16, device="cpu", merge=merge)
-        for merge in (False, True)
+    models_ = loaded(
+        lambda merge: inference.load(
+            given, base, prompt_style=None, quant_bits=16, device="cpu", merge=merge
+        ),
+        on_gpu=False,
     )
-    model = f"Base: the built-in SmolLM2 135M Instruct; adapter: `{given.name}`."
-    return compare(beside, ours, built_rows, LABELS, "Evaluation speed", model, [])
+    model = f"""Base: the built-in SmolLM2 135M Instruct; adapter: `{given.name}`; rows: sentences with a
+sentiment, as `finlora data build sentiment` makes them, which the adapter was not trained on."""
+    return compare(models_, built_rows, LABELS, "Evaluation speed", model, [])
 
 
 def random_shape(shape: str, device: str) -> str:
@@ -276,15 +283,17 @@ def random_shape(shape: str, device: str) -> str:
         del model, tuned
         base = models.BaseModel(f"random {shape}", folder / "base", "random")
         given = adapters.read(folder / "adapter")
-        beside, ours = (
-            inference.load(given, base, prompt_style="plain", quant_bits=16, device=device, merge=merge)
-            for merge in (False, True)
+        models_ = loaded(
+            lambda merge: inference.load(
+                given, base, prompt_style="plain", quant_bits=16, device=device, merge=merge
+            ),
+            on_gpu=device == "cuda",
         )
-    gpus = [torch.cuda.get_device_name()] if device == "cuda" else []
-    words = f"Base: random weights in the shape `{shape}`, random adapter; its accuracy means nothing."
-    return compare(
-        beside, ours, random_rows, ("w0", "w1", "w2"), "Evaluation speed, random model", words, gpus
-    )
+        gpus = [torch.cuda.get_device_name()] if device == "cuda" else []
+        words = f"Base: random weights in the shape `{shape}`, random adapter; its accuracy means nothing."
+        return compare(
+            models_, random_rows, ("w0", "w1", "w2"), "Evaluation speed, random model", words, gpus
+        )
 
 
 def main() -> None:
