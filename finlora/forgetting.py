@@ -175,7 +175,12 @@ def kept(root: Path) -> list[Forgetting]:
     Raises:
         FinLoRAError: a file is damaged; it and the key are named.
     """
-    return [read(path) for path in sorted((root / FOLDER).glob("*/*/[!.]*.json"))]
+    return [read(path) for path in files(root)]
+
+
+def files(root: Path) -> list[Path]:
+    """Return the files of a project that hold what was measured, by adapter and task."""
+    return sorted((root / FOLDER).glob("*/*/[!.]*.json"))
 
 
 def read(path: Path) -> Forgetting:

@@ -9,6 +9,7 @@ from finlora import __version__, compare, published, record_checks, report_sourc
 from finlora.differences import Fact
 from finlora.errors import UsageError
 from finlora.files import digest
+from finlora.forgetting import Forgetting
 from finlora.loss_plot import Curve
 from finlora.published import Published, PublishedTask
 from finlora.report_sources import Entry, Found, Respondent
@@ -105,6 +106,7 @@ class Report:
         confusions: by task and name.
         speeds: by name.
         training: of the adapters on the shelf.
+        forgotten: general benchmarks of adapters and their bases.
         published: the benchmark's table.
         beside: its rows of which there are results here.
     """
@@ -120,6 +122,7 @@ class Report:
     confusions: tuple[Confusion, ...]
     speeds: tuple[Speed, ...]
     training: Training
+    forgotten: tuple[Forgetting, ...]
     published: Published
     beside: tuple[Beside, ...]
 
@@ -139,7 +142,7 @@ def build(root: Path) -> Report:
         UsageError: neither results nor adapters are there.
     """
     found = report_sources.gather(root)
-    if not (found.entries or found.trained or found.damaged):
+    if not (found.entries or found.trained or found.forgotten or found.damaged):
         raise UsageError(
             f"nothing to report: {root} has no results and no adapters.\n"
             "Score an adapter first: finlora eval --adapter NAME --task TASK --baseline"
@@ -166,6 +169,7 @@ def build(root: Path) -> Report:
         confusions=tuple(filter(None, (_confusion(entry, titles) for entry in placed))),
         speeds=_speeds(entries),
         training=_training(found),
+        forgotten=found.forgotten,
         published=known,
         beside=tuple(filter(None, (_beside(task, placed) for task in known.tasks))),
     )

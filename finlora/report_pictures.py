@@ -14,6 +14,8 @@ from finlora.loss_plot import Curve
 
 _FOREST_WIDTH, _FOREST_HEIGHT = 320, 22
 _PANEL = (300, 170)
+# Pixels up to which a picture may shrink.
+_SHRINKS = 480
 _REACHES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
 # Points of a loss curve; of longer ones neighbours are averaged.
 _POINTS = 160
@@ -123,7 +125,9 @@ def confusion(
     width = (
         left + len(counts[0]) * wide + 0.78 * 6.6 * max(len(shortened(n, 16)) for n in _heads(answers)[-2:])
     )
-    return _svg(width, top + len(labels) * size + 2, title, parts, "confusion")
+    # A wide one is scrolled where there is no room: small it could not be read.
+    style = "confusion" if width <= _SHRINKS else "confusion wide"
+    return _svg(width, top + len(labels) * size + 2, title, parts, style)
 
 
 def _heads(answers: Sequence[str | None]) -> list[str]:

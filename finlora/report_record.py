@@ -30,6 +30,7 @@ def to_record(report: Report) -> dict[str, Any]:
             }
             for one in report.beside
         ],
+        "forgetting": [one.to_record() for one in report.forgotten],
         "never_scored": report.without,
         "damaged": [{"file": where, "fault": fault} for where, fault in report.damaged],
     }

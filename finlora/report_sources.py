@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from finlora import adapters, compare, record_checks, results
+from finlora import adapters, compare, forgetting, record_checks, results
 from finlora.adapters import Adapter
 from finlora.errors import FinLoRAError
+from finlora.forgetting import Forgetting
 from finlora.results import Result
 from finlora.shelf import in_a_word
 
@@ -102,11 +103,13 @@ class Found:
     Args:
         entries: the results, by respondent and task.
         trained: the adapters on the shelf that can be read.
+        forgotten: general benchmarks, by adapter and task.
         damaged: file or folder, and what is wrong with it.
     """
 
     entries: tuple[Entry, ...]
     trained: tuple[Trained, ...]
+    forgotten: tuple[Forgetting, ...]
     damaged: tuple[tuple[str, str], ...]
 
 
@@ -129,8 +132,19 @@ def gather(root: Path) -> Found:
     return Found(
         entries=tuple(sorted(entries, key=lambda entry: (entry.who.name, entry.path))),
         trained=_trained(shelf, damaged),
+        forgotten=_forgotten(root, damaged),
         damaged=tuple(damaged),
     )
+
+
+def _forgotten(root: Path, damaged: list[tuple[str, str]]) -> tuple[Forgetting, ...]:
+    found = []
+    for path in forgetting.files(root):
+        try:
+            found.append(forgetting.read(path))
+        except FinLoRAError as error:
+            damaged.append((path.relative_to(root).as_posix(), in_a_word(error, path)))
+    return tuple(found)
 
 
 def _shelf(root: Path, damaged: list[tuple[str, str]]) -> dict[tuple[str, str], Adapter]:

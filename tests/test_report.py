@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from finlora import report, report_findings, report_record, report_sources, results
+from finlora import report, report_findings, report_page, report_record, report_sources, results
 from finlora.errors import UsageError
+from finlora.files import write_json
+from finlora.forgetting import Change, Forgetting
 from tests import report_parts
 from tests.conftest import write_adapter, write_project
 from tests.report_parts import TASKS, adapter_facts, answers, keep, on_shelf, result
@@ -430,3 +432,47 @@ def test_equal_results_have_an_equal_digest_wherever_they_lie(tmp_path, clean_en
     assert len(digests) == 1
     of_base(project, share=0.7)
     assert report.build(project.root).digest not in digests
+
+
+def forgotten(project, run="one", **facts):
+    """Keep a general benchmark of an adapter; return the file."""
+    made = Forgetting(
+        adapter={
+            "name": run, "variant": "8bits_r8", "adapter_sha256": ONE,
+            "base_model": "b", "base_identity": "b:1",
+        },
+        task="mmlu",
+        rows=100,
+        limit=facts.get("limit"),
+        parts={"mmlu": {"version": 1, "hash": "h", "few_shot": 0, "rows": 100}},
+        metrics={"acc,none": Change(0.40, 0.45, 0.05, 0.05, -0.05, (-0.09, -0.01), 0.03, 2, 7, True)},
+        settings={"dtype": "float32"},
+        seconds={"adapter": 1.0, "base": 1.0},
+        versions={"lm_eval": "0.4.11"},
+    )  # fmt: skip
+    path = project.root / "results" / "forgetting" / "8bits_r8" / run / "mmlu.json"
+    write_json(path, made.to_record())
+    return path
+
+
+def test_what_tuning_cost_in_general_ability_is_shown(project):
+    forgotten(project, "<b>one", limit=5)
+    made = report.build(project.root)
+    assert [one.task for one in made.forgotten] == ["mmlu"]
+    page, text = report_page.html(made), report_page.markdown(made)
+    assert "mmlu, a trial" in page
+    assert "&lt;b&gt;one" in page
+    assert "<b>one" not in page
+    assert "0.4500" in page
+    assert "| -0.0500 | -0.0900 to -0.0100 |" in text
+    assert report_record.to_record(made)["forgetting"][0]["metrics"]["acc,none"]["worse"] == 7
+    # It is no score on a finance task.
+    assert made.entries == ()
+
+
+def test_a_damaged_benchmark_is_named(project):
+    forgotten(project).write_text("{")
+    made = report.build(project.root)
+    assert (made.forgotten, [where for where, _ in made.damaged]) == (
+        (), ["results/forgetting/8bits_r8/one/mmlu.json"],
+    )  # fmt: skip

@@ -109,7 +109,8 @@ def test_the_page_asks_for_nothing_and_runs_nothing(filled):
 def test_every_section_is_there(filled):
     page = page_of(filled)
     ids = [value for tag, name, value in page.attributes if (tag, name) == ("section", "id")]
-    assert ids == ["findings", "leaderboard", "pairs", "classes", "losses", "cost", "published", "reading"]
+    first = ["findings", "leaderboard", "pairs", "classes", "losses"]
+    assert ids == [*first, "forgetting", "cost", "published", "reading"]
     links = {
         value.removeprefix("#") for _, name, value in page.attributes if name == "href" and value[0] == "#"
     }
