@@ -62,6 +62,7 @@ class Question:
         max_new_tokens: longest answer that is generated.
         decode: what the command line wants; None for what suits.
         as_published: the published rows, faults included.
+        metric: the kind that the command line named; None where it was found out.
     """
 
     task: str
@@ -76,6 +77,7 @@ class Question:
     max_new_tokens: int
     decode: str | None
     as_published: bool = False
+    metric: str | None = None
 
     def decode_for(self, kind: str, scorer: str) -> str:
         """Return how somebody is asked: `labels` or `generate`.
@@ -97,7 +99,7 @@ class Question:
 
     def stem(self, decode: str) -> str:
         """Return what the names of its files begin with."""
-        parts = [self.task]
+        parts = [self.task, *([self.metric] if self.metric else [])]
         parts += ["as_published"] * self.as_published
         parts += ["generate"] * (decode == "generate" and bool(self.labels))
         parts += [f"limit{self.limit}"] * (self.limit is not None)
@@ -180,6 +182,7 @@ def _question(name: str, task: tasks.Task | None, path: Path, asked: Asked) -> Q
         max_new_tokens=asked.max_new_tokens or (task and task.max_new_tokens) or _NEW_TOKENS,
         decode=asked.decode,
         as_published=path.stem.endswith("_as_published"),
+        metric=asked.metric,
     )
 
 

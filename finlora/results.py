@@ -141,6 +141,7 @@ class Result:
     def title(self) -> str:
         """What was scored, and what is special about it, in words."""
         special = [
+            (self.family is None and self.kind not in ("label", "letter"), self.kind),
             ("as_published" in self.dataset, "as published"),
             (self.decode == "generate" and self.kind in ("label", "letter"), "generated"),
             (self.limit is not None, f"{self.limit} rows"),

@@ -82,7 +82,8 @@ def test_a_drawn_part_is_seeded_and_stays_in_order(project):
         ({}, "labels", "mine"),
         ({}, "generate", "mine.generate"),
         ({"limit": 2}, "labels", "mine.limit2"),
-        ({"metric": "text"}, "generate", "mine"),
+        ({"metric": "text"}, "generate", "mine.text"),
+        ({"metric": "label"}, "generate", "mine.label.generate"),
     ],
 )
 def test_each_way_of_asking_has_files_of_its_own(project, asked, decode, stem):

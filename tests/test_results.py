@@ -75,6 +75,8 @@ def test_a_file_that_is_no_result_is_refused_by_name(path, tmp_path, content):
         ({"decode": "generate"}, "fpb (generated)"),
         ({"decode": "generate", "kind": "number"}, "fpb"),
         ({"limit": 5}, "fpb (5 rows)"),
+        ({"family": None}, "fpb"),
+        ({"family": None, "kind": "text"}, "fpb (text)"),
         ({"dataset": "fpb_test_as_published.jsonl", "scorer": "reference"},
          "fpb (as published, the benchmark's rule)"),
     ],

@@ -253,3 +253,34 @@ def test_what_can_not_be_scored_is_told_and_nothing_is_written(tuned, run, optio
     assert done.code in (1, 2)
     assert message in done.err
     assert not (tuned.root / "results").exists()
+
+
+@pytest.mark.slow
+def test_the_order_of_sets_changes_nothing(tuned):
+    rows = [{"context": f"{word} {i}", "target": f"{(i * 7 % 5) / 2}"} for i, word in enumerate(WORDS, 1)]
+    (tuned.root / "numbers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    kept = []
+    for seed in ("0", "1", "2"):
+        for path in (tuned.root / "results").rglob("*numbers*"):
+            path.unlink()
+        for more in (
+            ["--metric", "number"],
+            ["--metric", "label"],
+            ["--metric", "number", "--scorer", "reference"],
+        ):
+            command = ["eval", "--adapter", "one", "--data", "numbers.jsonl", "--max-new-tokens", "6", *more]
+            done = subprocess.run(
+                [sys.executable, "-m", "finlora", *command],
+                capture_output=True,
+                text=True,
+                env={
+                    **os.environ,
+                    "PYTHONHASHSEED": seed,
+                    "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                },
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+        kept.append(records(tuned.root / "results"))
+    assert kept[0] == kept[1] == kept[2]
+    assert len(kept[0]) == 6
