@@ -191,10 +191,10 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         if re.fullmatch(r"\d{1,9}(\.\d+)?", text):
             return float(text) / unit
     try:
-        then = parsedate_to_datetime(asked)
-    except ValueError:
+        then = parsedate_to_datetime(asked).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, (then.astimezone(UTC) - datetime.now(UTC)).total_seconds())
+    return max(0.0, (then - datetime.now(UTC)).total_seconds())
 
 
 def line(text: str) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,6 @@ from finlora.questions import Question
 from finlora.respondents import Reply, Respondent
 
 BERT_MODEL = "roberta-large"
-# The packages that decide a score, beside those that answered.
-_SCORERS = ("finlora", "numpy", "sympy", "rouge-score", "bert-score")
 
 
 @dataclass(frozen=True)
@@ -126,11 +123,23 @@ def evaluate(
         settings["predictions_sha256"] = kept_answers.write(lines, _records(question, done.answers, scored))
         result = _result(job, kept, done, scored, settings)
         scores = tuple(one.score for one in scored.judged)
-        against = _against(baseline, scores, question) if baseline else _earlier(path, result)
+        compared = baseline if baseline and _same_prompt(baseline.result, result) else None
+        if baseline and not compared:
+            notes.append(
+                f"{question.task}: not compared with {baseline.result.respondent['name']}, which was asked "
+                "through another prompt; name one for both with --prompt-style, or ask the adapter's own base"
+            )
+        against = _against(compared, scores, question, how.seed) if compared else None
+        if baseline is None:
+            against = _earlier(path, result)
         results.keep(path, replace(result, against=against))
         kept_answers.remove_part(folder, job.stem)
     notes += _failures(question, done.answers)
     return Evaluation(replace(result, against=against), path, lines, scores, done.asked, tuple(notes))
+
+
+def _same_prompt(one: results.Result, other: results.Result) -> bool:
+    return one.settings.get("prompt_sha256") == other.settings.get("prompt_sha256")
 
 
 def _busy(job: _Job, holder: str) -> str:
@@ -176,7 +185,7 @@ def _score(job: _Job, answers: Sequence[Answer]) -> tuple[scoring.Scored, dict[s
     outputs = [answer.output for answer in answers]
     model = job.how.bert_model or BERT_MODEL
     if job.question.kind != "text":
-        return scoring.score(job.question, outputs, job.how.scorer, job.how.seed), {}, []
+        return scoring.score(job.question, outputs, job.decode, job.how.scorer, job.how.seed), {}, []
     golds = [row.target for row in job.question.rows]
     try:
         bert = bert_scores.score(outputs, golds, model, Path.cwd())
@@ -185,8 +194,8 @@ def _score(job: _Job, answers: Sequence[Answer]) -> tuple[scoring.Scored, dict[s
             raise
         first, _, step = str(error).partition("\n")
         note = f"{job.question.task}: scored by ROUGE-L alone. {first}. {step}"
-        return scoring.score(job.question, outputs, job.how.scorer, job.how.seed), {}, [note]
-    scored = scoring.score(job.question, outputs, job.how.scorer, job.how.seed, bert.f1)
+        return scoring.score(job.question, outputs, job.decode, job.how.scorer, job.how.seed), {}, [note]
+    scored = scoring.score(job.question, outputs, job.decode, job.how.scorer, job.how.seed, bert.f1)
     return scored, {"bert_model": bert.model, "bert_layers": bert.layers}, []
 
 
@@ -245,23 +254,13 @@ def _result(
         seconds=kept.result.seconds if kept.result and not done.asked else round(done.seconds, 3),
         rows_per_second=kept.result.rows_per_second if kept.result and not done.asked else speed,
         settings=settings,
-        versions={**job.respondent.identity.get("versions", {}), **_scorer_versions()},
+        versions={**job.respondent.identity.get("versions", {}), **scoring.versions()},
     )
 
 
-def _scorer_versions() -> dict[str, str]:
-    found = {}
-    for package in _SCORERS:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def _against(baseline: Evaluation, scores: Sequence[float], question: Question) -> dict[str, Any]:
+def _against(baseline: Evaluation, scores: Sequence[float], question: Question, seed: int) -> dict[str, Any]:
     """Return the paired comparison with a baseline, with the lines of the rows that got worse."""
-    pair = statistics.paired(baseline.scores, scores)
+    pair = statistics.paired(baseline.scores, scores, seed)
     return {
         "name": baseline.result.respondent["name"],
         "kind": baseline.result.respondent["kind"],

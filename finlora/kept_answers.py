@@ -159,6 +159,8 @@ def _records(path: Path) -> list[dict[str, Any]]:
     for line in path.read_bytes().split(b"\n"):
         try:
             value = json.loads(line)
+            # Half a character could not be written again.
+            json.dumps(value, ensure_ascii=False).encode()
         except (ValueError, RecursionError):
             continue
         if isinstance(value, dict):

@@ -204,7 +204,14 @@ def _labels(
 
 
 def _check_golds(kind: str, labels: tuple[str, ...], rows: list[Row], path: Path) -> None:
-    known = {label_answers.canonical(label) for label in labels}
+    known: dict[str, str] = {}
+    for label in labels:
+        twin = known.setdefault(label_answers.canonical(label), label)
+        if twin != label:
+            raise UsageError(
+                f"{path}: the labels '{twin}' and '{label}' differ in case, brackets, quotes or marks alone, "
+                "by which answers are not told apart; write one of them otherwise, or use --metric text"
+            )
     problems = [
         Problem(f"the target '{row.target}' is none of the labels: {', '.join(labels)}", str(path), row.line)
         for row in rows

@@ -12,7 +12,6 @@ from finlora.endpoint import Asked as AskedEndpoint
 from finlora.endpoint import Endpoint
 from finlora.errors import FinLoRAError, UsageError, did_you_mean
 from finlora.evaluate import Evaluation, How, evaluate
-from finlora.files import digest
 from finlora.local_respondents import Local
 from finlora.machine_checks import check_packages
 from finlora.questions import Question
@@ -40,6 +39,9 @@ class Wanted:
     fresh: bool = False
     offline: bool = False
     endpoint: AskedEndpoint | None = None
+
+
+Place = tuple[str, str]
 
 
 class Watch(Protocol):
@@ -89,15 +91,15 @@ def run(
     how = How(root, wanted.scorer, wanted.seed, wanted.fresh, wanted.bert_model)
     bases, adapters = _local(wanted, config, say)
     hosted = [Endpoint(wanted.endpoint, say)] if wanted.endpoint else []
-    turns: list[tuple[Respondent, str | None]] = [(base, None) for base in bases.values()]
+    turns: list[tuple[Respondent, Place | None]] = [(base, None) for base in bases.values()]
     turns += [*adapters, *((one, None) for one in hosted)]
-    found: dict[tuple[str, str], Evaluation] = {}
+    found: dict[tuple[Place, str], Evaluation] = {}
     for who, base in turns:
         for question in asked:
             baseline = found[base, question.task] if base else None
             with watching(f"{who.facts['name']}: {question.task}", len(question.rows)) as watch:
                 one = evaluate(who, question, how, watch.advance, baseline)
-            found[digest(dict(who.identity)), question.task] = _warned(one, who, question)
+            found[who.place, question.task] = _warned(one, who, question)
         who.close()
     if config:
         _renew_cards([who for who, _ in adapters], root, say)
@@ -136,10 +138,10 @@ def _check(wanted: Wanted) -> None:
 
 def _local(
     wanted: Wanted, config: Path | None, say: Callable[[str], None]
-) -> tuple[dict[str, Local], list[tuple[Local, str | None]]]:
-    """Return the base models by the digest of what they are, and the adapters, each with that of its base."""
-    bases: dict[str, Local] = {}
-    adapters: list[tuple[Local, str | None]] = []
+) -> tuple[dict[Place, Local], list[tuple[Local, Place | None]]]:
+    """Return the base models by their places, and the adapters, each with that of its base."""
+    bases: dict[Place, Local] = {}
+    adapters: list[tuple[Local, Place | None]] = []
     if not wanted.adapters and not wanted.base_model:
         return bases, adapters
     check_packages()
@@ -150,7 +152,7 @@ def _local(
         base = None
         if wanted.baseline or name is None:
             alone = Local(replace(opened, no_adapter=True), config, say)
-            base = digest(dict(alone.identity))
+            base = alone.place
             bases.setdefault(base, alone)
         if name is not None:
             adapters.append((Local(opened, config, say), base))

@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from finlora import metrics
 from finlora.metrics import Judged, labels, letters, reference, statistics
 from finlora.questions import MOST_LABELS, Question
+
+# The packages that decide a score, beside those that answered.
+_SCORERS = ("finlora", "numpy", "sympy", "rouge-score", "bert-score")
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class Scored:
 def score(
     question: Question,
     outputs: Sequence[str],
+    decode: str,
     scorer: str,
     seed: int,
     bert_f1: Sequence[float] | None = None,
@@ -70,6 +75,7 @@ def score(
     Args:
         question: what was asked.
         outputs: raw answers, one for each row; empty where there is none.
+        decode: `labels` where the outputs are labels, which need no parsing.
         scorer: `finlora`, or `reference` for the benchmark's own rule.
         seed: of the bootstrap.
         bert_f1: BERTScore of each row, for free text; without it free text is scored by ROUGE-L.
@@ -79,14 +85,20 @@ def score(
         return _texts(outputs, golds, seed, bert_f1)
     if scorer == "reference":
         return _reference(question, outputs, golds, seed)
-    judged = [
-        metrics.judge(question.kind, output, gold, question.labels)
-        for output, gold in zip(outputs, golds, strict=True)
-    ]
+    pairs = zip(outputs, golds, strict=True)
+    if decode == "labels":
+        judged = [_weighed(question.kind, output, gold) for output, gold in pairs]
+    else:
+        judged = [metrics.judge(question.kind, output, gold, question.labels) for output, gold in pairs]
     names = {_canonical(question.kind, label): label for label in question.labels}
     known = list(names) or sorted({answer.gold for answer in judged})
     summary = statistics.summarise(judged, known, seed)
     return Scored(tuple(judged), summary, "accuracy", summary.weighted_f1, {}, names)
+
+
+def _weighed(kind: str, output: str, gold: str) -> Judged:
+    right, given = _canonical(kind, gold), _canonical(kind, output) if output else None
+    return Judged(given, right, float(given == right))
 
 
 def _canonical(kind: str, label: str) -> str:
@@ -116,8 +128,6 @@ def _reference(question: Question, outputs: Sequence[str], golds: Sequence[str],
     summary = statistics.summarise(judged, sorted(set(wanted)), seed)
     always, sometimes = reference.accuracy_range(raw, wanted)
     also = {"right_in_any_order": always, "right_in_some_order": sometimes}
-    if len(judged) != len(golds):
-        also["answers"] = len(judged)
     return Scored(_joined(judged, parts), summary, "accuracy", reference.weighted_f1(judged, raw), also, {})
 
 
@@ -136,3 +146,14 @@ def _joined(judged: Sequence[Judged], parts: Sequence[int]) -> tuple[Judged, ...
             )
         )
     return tuple(rows)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that decide a score (those that are installed)."""
+    found = {}
+    for package in _SCORERS:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -80,14 +80,14 @@ def without_times(path: Path) -> dict[str, Any]:
 
 def test_the_record_and_the_predictions(tmp_path: Path) -> None:
     who = Told({**RIGHT, "row 1": "Up.", "row 3": "no idea"})
-    done = run(who, question(tmp_path), tmp_path)
+    done = run(who, question(tmp_path, decode="generate"), tmp_path)
     result = done.result
     assert (result.score, result.rows, result.unparsed, result.majority) == (4 / 6, 6, 1 / 6, 0.5)
     assert result.interval[0] < 4 / 6 < result.interval[1]
-    assert (result.decode, result.metric, result.errors) == ("labels", "accuracy", 0)
+    assert (result.decode, result.metric, result.errors) == ("generate", "accuracy", 0)
     assert result.classes["down"] == {"rows": 2, "precision": 1.0, "recall": 0.5, "f1": 2 / 3}
     assert ("flat", None, 1) in result.confusion
-    assert done.path == tmp_path / "results" / "fp16_r8" / "one" / "mine.json"
+    assert done.path == tmp_path / "results" / "fp16_r8" / "one" / "mine.generate.json"
     assert results.read(done.path) == result
     assert lines(done)[1] == {
         "row": 2, "prompt": lines(done)[1]["prompt"], "output": "Up.",
@@ -96,7 +96,7 @@ def test_the_record_and_the_predictions(tmp_path: Path) -> None:
     assert [line["row"] for line in lines(done)] == [1, 2, 3, 4, 5, 6]
     assert len({line["prompt"] for line in lines(done)}) == 6
     assert sorted(path.name for path in done.path.parent.iterdir()) == [
-        ".mine.lock", "mine.json", "mine.predictions.jsonl",
+        ".mine.generate.lock", "mine.generate.json", "mine.generate.predictions.jsonl",
     ]  # fmt: skip
 
 
@@ -196,7 +196,8 @@ def test_lists_of_tags_are_taken_apart_by_the_benchmarks_rule(tmp_path: Path) ->
     path.write_text(json.dumps({"context": "row", "target": "Revenues,Goodwill"}) + "\n")
     [asked] = questions.read(Asked(file=path, metric="tags"), None)
     done = run(Told({"row": "Revenues,Depreciation"}), asked, tmp_path, scorer="reference")
-    assert (done.result.score, done.result.rows, done.result.also["answers"]) == (0.5, 1, 2)
+    assert (done.result.score, done.result.rows) == (0.5, 1)
+    assert set(done.result.also) == {"right_in_any_order", "right_in_some_order"}
     assert (lines(done)[0]["hit"], lines(done)[0]["parsed"]) == (0.5, "Revenues")
     assert run(Told({}), asked, tmp_path).result.score == 0.0
 
@@ -266,3 +267,29 @@ def test_a_disk_that_is_full_loses_nothing(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.undo()
     who = Told(RIGHT)
     assert (run(who, question(tmp_path), tmp_path).result.score, len(who.asked)) == (1.0, 3)
+
+
+def test_a_baseline_of_another_prompt_is_not_compared(tmp_path: Path) -> None:
+    asked = question(tmp_path)
+    before = run(Told(RIGHT, "base"), asked, tmp_path)
+    other = replace(before, result=replace(before.result, settings={"prompt_sha256": "other"}))
+    after = run(Told(RIGHT), asked, tmp_path, baseline=other)
+    assert after.result.against is None
+    assert "not compared with base, which was asked through another prompt" in after.notes[0]
+
+
+def test_a_weighed_label_is_judged_as_it_is(tmp_path: Path) -> None:
+    targets = ["***", "- high", "\u22121", "***"]
+    answers = {f"row {i}": target for i, target in enumerate(targets)}
+    done = run(Told({**answers, "row 3": "- high"}), question(tmp_path, targets), tmp_path)
+    assert (done.result.score, done.result.unparsed) == (0.75, 0.0)
+    assert [line["hit"] for line in lines(done)] == [1.0, 1.0, 1.0, 0.0]
+
+
+def test_half_a_character_in_a_part_file_is_passed_over(tmp_path: Path) -> None:
+    with pytest.raises(FinLoRAError):
+        run(Told(RIGHT, fails=2), question(tmp_path), tmp_path)
+    part = tmp_path / "results" / "fp16_r8" / "one" / ".mine.part.jsonl"
+    part.write_text(part.read_text() + '{"row": 1, "prompt": "x", "output": "\\ud800"}\n')
+    who = Told(RIGHT)
+    assert (run(who, question(tmp_path), tmp_path).result.score, len(who.asked)) == (1.0, 4)

@@ -163,3 +163,11 @@ def test_labels_can_not_be_weighed_where_there_are_none(project):
     question = one(file=path, metric="number", decode="labels")
     with pytest.raises(UsageError, match="--decode labels: n has no closed set"):
         question.decode_for("adapter", "finlora")
+
+
+def test_labels_that_no_answer_can_tell_apart_are_refused(project):
+    path = write(project.root / "mine.jsonl", ["<1", ">1", "1"])
+    with pytest.raises(
+        UsageError, match=r"the labels '1' and '<1' differ in case, brackets|the labels '<1' and '>1'"
+    ):
+        one(file=path)

@@ -69,6 +69,10 @@ _FIGURE = re.compile(
     r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?"
     r"|\d{1,3}(?:[ ']\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+"
 )
+# A minus in words, or as another dash right before the figure; a dash behind a figure is a range.
+_MINUS = re.compile(
+    r"\b(?:minus|negative)\s+(?=[-$€£¥₹]?\s?\d)|(?<![\w\d])[–—‒﹣－⁻](?=[$€£¥₹]?\d)", re.IGNORECASE
+)
 _SIGN, _MONEY = r"[-+]", _one_of(_CURRENCIES)
 _AMOUNT = re.compile(
     rf"(?<![A-Za-z\d.])(?P<before>{_SIGN}\s?)?(?P<open>\(\s*)?"
@@ -142,13 +146,13 @@ def judge(output: str, gold: str) -> Judged:
 
 def read(text: str) -> Amount | None:
     """Read a text that is one amount and nothing else; None where it is not."""
-    match = _AMOUNT.fullmatch(plain.answer_text(text).strip(" \"'“”").rstrip(".,;:\"'”"))
+    match = _AMOUNT.fullmatch(_MINUS.sub("-", plain.answer_text(text)).strip(" \"'“”").rstrip(".,;:\"'”"))
     return _amount(match) if match else None
 
 
 def answer(output: str) -> Amount | None:
     """Return the amount an output answers; None where it names none, or several."""
-    text = plain.answer_text(output)
+    text = _MINUS.sub("-", plain.answer_text(output))
     if (alone := read(plain.first_line(text))) is not None:
         return alone
     marked = plain.after_mark(text)

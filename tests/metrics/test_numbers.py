@@ -320,3 +320,16 @@ def test_a_gold_that_is_no_number_is_refused(gold):
 )
 def test_long_outputs_end(text):
     assert numbers.judge(text, "5").score == 0.0
+
+
+@pytest.mark.parametrize(
+    "output",
+    ["minus 5", "Negative 5", "–5", "—5", "‒5", "﹣5", "－5", "⁻5", "The result is –$5.", "= minus $5"],
+)
+def test_a_minus_in_words_or_as_another_dash_is_one(output):
+    assert numbers.judge(output, "-5").score == 1.0
+    assert numbers.judge(output, "5").score == 0.0
+
+
+def test_a_dash_behind_a_figure_is_no_minus():
+    assert numbers.judge("5–10", "-10").score == 0.0
