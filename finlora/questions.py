@@ -132,7 +132,7 @@ def read(asked: Asked, config: Path | None) -> list[Question]:
         )
     registry = tasks.load(config)
     if asked.file is not None:
-        return [_of_file(registry, asked.file, asked)]
+        return [_of_file(registry, asked.file, asked, config)]
     if asked.metric is not None:
         raise UsageError("--metric goes with --data; a task names its own")
     root = (project_root(config) if config else Path.cwd()) / "data"
@@ -150,15 +150,13 @@ def _of_task(task: tasks.Task, root: Path, asked: Asked) -> Question:
     return _question(task.id, task, path, asked)
 
 
-def _of_file(registry: Mapping[str, tasks.Task], path: Path, asked: Asked) -> Question:
-    # The test file of a task is that task, wherever it lies; another metric makes it a file like any other.
+def _of_file(registry: Mapping[str, tasks.Task], path: Path, asked: Asked, config: Path | None) -> Question:
+    # A file that is called like a task's is judged like it; only the project's own is the task's test.
     task = None if asked.metric else tasks.of_file(registry, path)
-    tests = (
-        [task.path(Path(), "test", side).name for side in (False, True)]
-        if task and "test" in task.files
-        else []
-    )
-    return _question(task.id if task and path.name in tests else path.stem, task, path, asked)
+    root = (project_root(config) if config else Path.cwd()) / "data"
+    own = [task.path(root, "test", side) for side in (False, True)] if task and "test" in task.files else []
+    is_test = any(path.resolve() == test.resolve() for test in own)
+    return _question(task.id if task and is_test else path.stem, task, path, asked)
 
 
 def _question(name: str, task: tasks.Task | None, path: Path, asked: Asked) -> Question:

@@ -41,11 +41,16 @@ def test_several_tasks_come_in_the_order_asked_each_once(project):
     assert [question.task for question in found] == ["tfns", "fpb"]
 
 
-def test_the_test_file_of_a_task_is_that_task_wherever_it_lies(project):
-    path = write(project.root / "elsewhere/formula_test.jsonl", ["1.50", "2"])
-    assert (one(file=path).task, one(file=path).kind) == ("formula", "number")
-    published = write(project.root / "formula_test_as_published.jsonl", ["1.50", "2"])
-    assert one(file=published).stem("generate") == "formula.as_published"
+def test_only_the_projects_own_test_file_is_the_task(project):
+    path = write(project.root / "data/test/formula_test.jsonl", ["1.50", "2"])
+    question = one(project.config, file=path)
+    assert (question.task, question.kind) == ("formula", "number")
+    published = write(project.root / "data/test/formula_test_as_published.jsonl", ["1.50", "2"])
+    assert one(project.config, file=published).stem("generate") == "formula.as_published"
+    # Elsewhere it is judged alike, and its score does not take the place of the task's.
+    other = write(project.root / "elsewhere/formula_test.jsonl", ["1.50", "2"])
+    question = one(project.config, file=other)
+    assert (question.task, question.kind, question.family) == ("formula_test", "number", "analysis")
     # Rows that are trained on are of the same kind, but they are not the task's test.
     train = write(project.root / "formula_train.jsonl", ["1.50", "2"])
     assert (one(file=train).task, one(file=train).kind) == ("formula_train", "number")
