@@ -7,8 +7,6 @@ therefore believes a training only when this plugin's events came.
 import math
 import os
 import resource
-import select
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ from finlora.errors import DataError, FinLoRAError, Problem
 from finlora.events import Job
 from finlora.files import digest, sha256
 from finlora.prepared_rows import prepare
+from finlora.watch import end_with
 
 _FIRST_LOSS_FACTOR = 1.5
 
@@ -126,6 +125,11 @@ class FinLoRAPlugin(BasePlugin):  # type: ignore[misc]
         """Seed the adapter: Axolotl draws lora_A unseeded, and two equal runs would differ."""
         set_seed(cfg.seed)
 
+    def post_lora_load(self, cfg: Any, model: Any) -> None:
+        """Leave out of the training what is not to be trained."""
+        if self.job.asked.a_frozen:
+            built_checks.freeze_a(model)
+
     def post_model_load(self, cfg: Any, model: Any) -> None:
         """Compare what was built with what was asked."""
         built = built_checks.observe(model)
@@ -136,6 +140,9 @@ class FinLoRAPlugin(BasePlugin):  # type: ignore[misc]
             cpu_patches.multiply_plainly(model)
         if self.reports:
             self.job.emit("built", facts=built)
+        if self.job.draw_only:
+            model.save_pretrained(cfg.output_dir)
+            raise SystemExit(0)
 
     def add_callbacks_post_trainer(self, cfg: Any, trainer: Any) -> list[TrainerCallback]:
         """Report progress and watch the loss; settle which machines write checkpoints, and where."""
@@ -244,25 +251,3 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
             # Linux counts in KiB.
             cpu_peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         )
-
-
-def end_with(launcher: int) -> None:
-    """End this process when FinLoRA or this process's own parent dies, however it dies.
-
-    A killed launcher can't end its children, and they would go on computing unseen.
-
-    Args:
-        launcher: process id of FinLoRA.
-    """
-    poll = select.poll()
-    for pid in {launcher, os.getppid()}:
-        try:
-            poll.register(os.pidfd_open(pid), select.POLLIN)
-        except ProcessLookupError:
-            os._exit(1)
-
-    def watch() -> None:
-        poll.poll()
-        os._exit(1)
-
-    threading.Thread(target=watch, name="finlora-watch", daemon=True).start()

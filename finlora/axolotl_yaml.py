@@ -43,6 +43,7 @@ class Machine:
         deepspeed: DeepSpeed configuration file; None trains without DeepSpeed.
         max_steps: optimiser steps to stop after; None trains all epochs.
         resume: checkpoint folder to go on from; None starts anew.
+        adapter: folder of the adapter to train on from; None draws a new one.
     """
 
     device: str
@@ -53,6 +54,7 @@ class Machine:
     deepspeed: str | None = None
     max_steps: int | None = None
     resume: str | None = None
+    adapter: str | None = None
 
 
 def render(name: str, run: RunConfig, machine: Machine, dataset: str) -> dict[str, Any]:
@@ -127,6 +129,7 @@ def _machine(machine: Machine, fused: bool) -> dict[str, Any]:
         "deepspeed": machine.deepspeed,
         "max_steps": machine.max_steps,
         "resume_from_checkpoint": machine.resume,
+        "lora_model_dir": machine.adapter,
         **dict.fromkeys(_FUSED_KERNELS, None if fused and machine.device == "cuda" else False),
     }
     if machine.device == "cpu":
@@ -163,7 +166,7 @@ def owned_keys() -> frozenset[str]:
     """Return the Axolotl keys that FinLoRA sets from a run or a machine: `axolotl:` may not."""
     run = RunConfig(base_model="x", dataset_path="x", quant_bits=4)
     machines = (
-        Machine("cpu", 1, False, "x", max_steps=1, resume="x"),
+        Machine("cpu", 1, False, "x", max_steps=1, resume="x", adapter="x"),
         Machine("cuda", 1, True, "x", deepspeed="x"),
     )
     keys = {key for machine in machines for key in render("x", run, machine, "x")}

@@ -17,7 +17,7 @@ def observe(model: Any) -> dict[str, Any]:
     Returns:
         layers (count), targets (names), base_classes, ranks, scalings, dora (True, False or "mixed"),
         quant_types and double_quant (4-bit layers), trainable_parameters, lora_parameters
-        (what these layers must hold), base_dtype.
+        (what of these layers must be trainable), a_frozen (whether no A is), base_dtype.
     """
     layers = {
         name: m for name, m in model.named_modules() if hasattr(m, "lora_A") and hasattr(m, "base_layer")
@@ -26,6 +26,7 @@ def observe(model: Any) -> dict[str, Any]:
     adapter = next(iter(first.lora_A), "default") if first is not None else "default"
     four_bit = [m.base_layer.weight for m in layers.values() if hasattr(m.base_layer.weight, "quant_state")]
     dora = {bool(m.use_dora.get(adapter)) for m in layers.values()}
+    a_frozen = not any(m.lora_A[adapter].weight.requires_grad for m in layers.values())
     return {
         "layers": len(layers),
         "targets": sorted({name.rpartition(".")[2] for name in layers}),
@@ -36,7 +37,8 @@ def observe(model: Any) -> dict[str, Any]:
         "scalings": sorted({round(float(m.scaling[adapter]), 9) for m in layers.values()}),
         "dora": dora.pop() if len(dora) == 1 else "mixed",
         "trainable_parameters": sum(_count(p) for p in model.parameters() if p.requires_grad),
-        "lora_parameters": sum(_expected(m, adapter) for m in layers.values()),
+        "lora_parameters": sum(_expected(m, adapter, a_frozen) for m in layers.values()),
+        "a_frozen": a_frozen,
         "base_dtype": str(next(iter(model.parameters())).dtype).removeprefix("torch."),
     }
 
@@ -46,10 +48,21 @@ def _count(parameter: Any) -> int:
     return int(getattr(parameter, "ds_numel", parameter.numel()))
 
 
-def _expected(layer: Any, adapter: str) -> int:
-    inside, outside = layer.base_layer.in_features, layer.base_layer.out_features
+def _expected(layer: Any, adapter: str, a_frozen: bool) -> int:
+    outside = layer.base_layer.out_features
+    inside = 0 if a_frozen else layer.base_layer.in_features
     magnitude = outside if layer.use_dora.get(adapter) else 0
     return int(layer.r[adapter] * (inside + outside) + magnitude)
+
+
+def freeze_a(model: Any) -> None:
+    """Leave the A matrices of a PeftModel as they are, and B alone to be trained.
+
+    Source: Sun et al. 2024 (FFA-LoRA, arXiv 2403.12313), section 3.
+    """
+    for name, parameter in model.named_parameters():
+        if ".lora_A." in name:
+            parameter.requires_grad_(False)
 
 
 def scaling(asked: Asked) -> float:
@@ -74,6 +87,7 @@ def differences(asked: Asked, built: dict[str, Any]) -> list[str]:
         "ranks": [asked.lora_r],
         "scalings": [round(scaling(asked), 9)],
         "dora": asked.dora,
+        "a_frozen": asked.a_frozen,
         "trainable_parameters": built["lora_parameters"],
     }
     if asked.quant_bits == 4:

@@ -79,26 +79,54 @@ def run(file: ConfigFile, name: str, options: Options, say: Say, on_event: OnEve
         raise UsageError(
             f"{made.adapter} exists already; replace it with --overwrite, or name the new one with --as"
         )
-    if made.machine.deepspeed:
-        deepspeed.ensure(made.root / made.machine.deepspeed)
     rows = data.read_rows(made.dataset)
     digest = sha256(made.dataset)
     say(f"{made.name}: {len(rows)} rows from {seen_from(made.root, made.dataset)}")
-    base = models.resolve(made.run.base_model, file.path.resolve().parent, offline=options.offline, say=say)
-    targets = models.target_modules(base.folder, made.run.lora_target_modules)
-    made = replace(made, machine=replace(made.machine, base=str(base.folder), target_modules=targets))
+    made, base = resolved(file, made, offline=options.offline, say=say)
     with alone(made.own_folder, made.name):
         start = resume.find(made, base, digest, options.fresh, say)
-        return _train(start, base, digest, options, say, on_event)
+        history = train(start.plan, job(start, base, digest, options), say, on_event)
+        return _publish(start.plan, base, digest, history)
 
 
-def _train(
-    start: resume.Start, base: models.BaseModel, digest: str, options: Options, say: Say, on_event: OnEvent
-) -> FinetuneResult:
-    made = start.plan
+def resolved(file: ConfigFile, made: Plan, *, offline: bool, say: Say) -> tuple[Plan, models.BaseModel]:
+    """Find or fetch what a training stands on: its DeepSpeed file, its base model and the modules to adapt.
+
+    Args:
+        file: the config file.
+        made: the plan, with the base model as the run names it.
+        offline: never use the network.
+        say: takes lines for the user.
+
+    Returns:
+        The plan with folder and modules in place, and the base model.
+
+    Raises:
+        FinLoRAError: one of them can't be had.
+    """
+    if made.machine.deepspeed:
+        deepspeed.ensure(made.root / made.machine.deepspeed)
+    base = models.resolve(made.run.base_model, file.path.resolve().parent, offline=offline, say=say)
+    targets = models.target_modules(base.folder, made.run.lora_target_modules)
+    machine = replace(made.machine, base=str(base.folder), target_modules=targets)
+    return replace(made, machine=machine), base
+
+
+def train(made: Plan, task: Job, say: Say, on_event: OnEvent) -> manifest.History:
+    """Run a training in its folder to its end, and return what it reported.
+
+    Args:
+        made: the plan, resolved.
+        task: what the training processes are told.
+        say: takes lines for the user.
+        on_event: takes the training's events as they come.
+
+    Raises:
+        LaunchError: it failed or was interrupted, or did not prove what it did.
+    """
     log, events = made.own_folder / "train.log", made.own_folder / "events.jsonl"
     write_atomic(made.own_folder / "axolotl.yml", made.yaml())
-    _job(start, base, digest, events, options).write(made.own_folder / "job.json")
+    task.write(made.own_folder / "job.json")
     history = manifest.History()
     dtype = "bfloat16" if made.machine.bf16 else "float32"
     say(
@@ -128,9 +156,9 @@ def _train(
         step = f"\nThe same command goes on from step {found.step}." if found.folder else ""
         if made.cluster.machines > 1:
             step += "\nAll machines end together: where this one names no cause, see the others' logs."
-        raise LaunchError(f"{error}{step}", error.exit_code) from None
-    history.prove(log)
-    return _publish(made, base, digest, history)
+        raise type(error)(f"{error}{step}", error.exit_code) from None
+    history.prove(log, drawn_only=task.draw_only)
+    return history
 
 
 def _publish(made: Plan, base: models.BaseModel, digest: str, history: manifest.History) -> FinetuneResult:
@@ -157,7 +185,15 @@ def _tidy(made: Plan, history: manifest.History) -> None:
         (made.folder / "state.json").unlink(missing_ok=True)
 
 
-def _job(start: resume.Start, base: models.BaseModel, digest: str, events: Path, options: Options) -> Job:
+def job(start: resume.Start, base: models.BaseModel, digest: str, options: Options) -> Job:
+    """Return what the processes of a training are told.
+
+    Args:
+        start: where it starts.
+        base: its base model.
+        digest: SHA-256 of its dataset file.
+        options: what the command line added.
+    """
     made = start.plan
     strategy = made.machine.deepspeed
     asked = Asked(
@@ -172,7 +208,7 @@ def _job(start: resume.Start, base: models.BaseModel, digest: str, events: Path,
     )
     return Job(
         run=made.name,
-        events=str(events),
+        events=str(made.own_folder / "events.jsonl"),
         launcher=os.getpid(),
         device=made.machine.device,
         dataset=str(made.dataset),

@@ -53,7 +53,7 @@ def find(made: Plan, base: models.BaseModel, digest: str, fresh: bool, say: Call
     if fresh or found.folder is None:
         _begin(made, now)
         return Start(made)
-    if differing := _differences(checkpoints.read_state(made.folder / "state.json"), now):
+    if differing := differences(checkpoints.read_state(made.folder / "state.json"), now):
         shown = differing[:_SHOWN] + ["…"] * (len(differing) > _SHOWN)
         raise UsageError(
             f"a training of '{made.name}' was cut off at step {found.step} of {found.total}, and can't go on "
@@ -79,8 +79,13 @@ def ingredients(made: Plan, base: models.BaseModel, digest: str) -> dict[str, An
     }
 
 
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Return what changed, in words: single keys of mappings, whole values else."""
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return what changed, in words: single keys of mappings, whole values else.
+
+    Args:
+        before: what a training depended on (see `ingredients`).
+        now: what it would depend on.
+    """
     found = []
     for part, value in now.items():
         old = before.get(part)

@@ -1,0 +1,175 @@
+"""Trains a run over the rows of several institutions, which keep them: here all of them on one machine."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from finlora import adapter_card, adapters, data, finetune, launch
+from finlora import manifest as manifests
+from finlora.axolotl_yaml import OUTPUT
+from finlora.config import ConfigFile
+from finlora.errors import UsageError
+from finlora.federated import dp, environment, manifest, partition, preparation, rounds, shards
+from finlora.federated.jobs import CLIENT_JOB, CLIENTS, SERVER_JOB, ClientJob
+from finlora.federated.partition import Partition
+from finlora.federated.preparation import Ready, Wanted
+from finlora.federated.round_rows import check_enough
+from finlora.federated.shards import Shards
+from finlora.files import digest
+from finlora.training_plan import Plan
+
+Say = Callable[[str], None]
+OnEvent = Callable[[dict[str, Any]], None]
+
+CLIENTS_BY_DEFAULT = 4
+
+
+@dataclass(frozen=True)
+class Federated:
+    """A federated training that ended well.
+
+    Args:
+        folder: the published adapter.
+        manifest: how it was trained.
+        records: what is known of each round.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+    records: tuple[dict[str, Any], ...]
+
+
+def simulate(
+    file: ConfigFile,
+    name: str,
+    division: Partition,
+    clients: int | None,
+    wanted: Wanted,
+    say: Say,
+    on_event: OnEvent,
+) -> Federated:
+    """Train a run with all clients on this machine, one after the other, and publish its adapter.
+
+    Args:
+        file: the config file.
+        name: the run.
+        division: which client has which rows.
+        clients: how many; None takes 4, or as many as there are files.
+        wanted: what the command line asks for.
+        say: takes lines for the user.
+        on_event: takes events of the server as they come.
+
+    Raises:
+        FinLoRAError: and nothing of what was published before is lost; rounds that are over stay.
+    """
+    flower = environment.python()
+    environment.check(flower)
+    made = preparation.planned(file, name, wanted)
+    parts = _parts(made, division, clients)
+    names = sorted(parts)
+    preparation.min_clients(wanted, len(names))
+    check_enough({client: len(rows) for client, rows in parts.items()}, made.run.num_epochs, wanted.rounds)
+    made, base = finetune.resolved(file, made, offline=wanted.options.offline, say=say)
+    ready = Ready(file, name, made, base, wanted)
+    with preparation.alone(made):
+        sources = list(division.files) or [made.dataset]
+        divided = shards.write(ready.folder / "shards", parts, division, made.run.seed, sources)
+        _tell(made, divided, say)
+        preparation.begin(ready, {"clients": {one.client: one.sha256 for one in divided.clients}}, say)
+        for line in _advice(ready, len(names)):
+            say(line)
+        _write_jobs(ready, divided)
+        _run(flower, ready, on_event)
+        dataset = {
+            "sha256": next(iter(divided.sources.values())) if len(sources) == 1 else digest(dict(divided.sources)),
+            "rows": sum(one.rows for one in divided.clients),
+            "partition": {"kind": divided.kind, "alpha": divided.alpha}
+            | {"rows": {one.client: one.rows for one in divided.clients}},
+        }
+        return publish(ready, names, dataset)
+
+
+def _parts(made: Plan, division: Partition, clients: int | None) -> dict[str, list[data.Row]]:
+    if division.kind == "files":
+        parts = partition.of_files(division, clients)
+    else:
+        count = clients or CLIENTS_BY_DEFAULT
+        parts = partition.shares(data.read_rows(made.dataset), division, count, made.run.seed)
+    if len(parts) < 2:
+        raise UsageError("a federated training has two clients or more; for one: finlora finetune NAME")
+    return parts
+
+
+def _tell(made: Plan, divided: Shards, say: Say) -> None:
+    counts = ", ".join(f"{one.client} {one.rows:,}" for one in divided.clients)
+    say(f"{made.name}: {sum(one.rows for one in divided.clients):,} rows over {len(divided.clients)} clients: {counts}")
+    if made.run.val_set_size:
+        say("nothing is held out of a federated training: val_set_size is not used")
+
+
+def _advice(ready: Ready, clients: int) -> list[str]:
+    wanted = ready.wanted
+    if wanted.privacy is None:
+        return []
+    return dp.advice(wanted.privacy, wanted.rounds, preparation.trained_parameters(ready), clients)
+
+
+def _write_jobs(ready: Ready, divided: Shards) -> None:
+    """Write what the server and each client are told."""
+    options = ready.wanted.options
+    preparation.server_job(ready, [one.client for one in divided.clients]).write(ready.folder / SERVER_JOB)
+    shutil.rmtree(ready.folder / CLIENTS, ignore_errors=True)
+    for one in divided.clients:
+        folder = ready.folder / CLIENTS / one.client
+        job = ClientJob(
+            name=one.client,
+            run=ready.run,
+            config=str(ready.file.path.resolve()),
+            place=str(folder.relative_to(ready.plan.root / OUTPUT)),
+            folder=str(folder),
+            python=sys.executable,
+            environment=environment.of_training(),
+            data=str(divided.file(one.client)),
+            processes=options.processes,
+            deepspeed=options.deepspeed,
+            allow_dropped_rows=options.allow_dropped_rows,
+        )
+        job.write(folder / CLIENT_JOB)
+
+
+def _run(flower: Path, ready: Ready, on_event: OnEvent) -> None:
+    """Have Flower's server and clients train the rounds that are left."""
+    (ready.folder / "events.jsonl").unlink(missing_ok=True)
+    launch.train(
+        [str(flower), "-m", "finlora.federated.local_grid", str(ready.folder)],
+        cwd=ready.plan.root,
+        env=environment.variables(),
+        log=ready.folder / "server.log",
+        events=ready.folder / "events.jsonl",
+        on_event=on_event,
+    )
+
+
+def publish(ready: Ready, clients: list[str], dataset: dict[str, Any]) -> Federated:
+    """Publish the adapter of the last round.
+
+    Args:
+        ready: the training, all of whose rounds are over.
+        clients: names of all clients.
+        dataset: as `manifest.compose` takes it.
+
+    Raises:
+        FinLoRAError: it can't be published; the rounds stay.
+    """
+    state = rounds.latest(ready.folder)
+    records = state.records
+    content = manifest.compose(ready, records, clients, dataset)
+    card = adapter_card.first(ready.plan.root, content, ready.adapter)
+    base = manifests.without_folder(ready.base.name)
+    adapter = adapters.publish(state.folder, ready.adapter, content, base, card)
+    # The rounds stay for those who want to look at them; the next training of the run clears them.
+    (ready.folder / preparation.STATE).unlink()
+    return Federated(adapter.folder, adapter.manifest_with({}), records)

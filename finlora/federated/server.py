@@ -1,0 +1,224 @@
+"""The server of a federated training: its rounds, over whatever Flower `Grid` reaches the clients."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flwr.app import Message
+from flwr.serverapp import Grid
+
+from finlora import events
+from finlora.errors import LaunchError
+from finlora.federated import dp, rounds, updates, wire
+from finlora.federated.jobs import ServerJob, Task, travels
+from finlora.federated.updates import Tensors
+
+LOST_IN_A_ROW = 3
+"""So many rounds without enough updates, one after another, end the training."""
+
+_POLL_SECONDS = 0.5
+# What a client's failure means to the others; its own log tells more.
+_WORDS = {
+    "terms": "it would train something else: config, base model or version differ (its log names what)",
+    "rows": "it has too few rows for these rounds",
+    "training": "its training failed (its log tells why)",
+    "state": "it was never set up",
+    "fault": "its answer can't be read",
+}
+
+
+@dataclass
+class _Replies:
+    """What came of one question to the clients."""
+
+    answers: dict[str, tuple[dict[str, float | int], Tensors]] = field(default_factory=dict)
+    dropped: dict[str, str] = field(default_factory=dict)
+
+
+class Server:
+    """Leads clients through the rounds.
+
+    Args:
+        job: what is to be trained.
+        grid: reaches the clients.
+        nodes: the clients' names by Flower's number.
+    """
+
+    def __init__(self, job: ServerJob, grid: Grid, nodes: Mapping[int, str]) -> None:
+        self.job, self.grid, self.nodes = job, grid, nodes
+        self.privacy = dp.Privacy(**job.privacy) if job.privacy else None
+        self.private = self.privacy is not None
+        self.folder = Path(job.folder)
+        self.rows: dict[str, int] = {}
+        self.refused: dict[str, str] = {}
+
+    def run(self) -> None:
+        """Train the rounds that are left; each is on disk before the next one starts.
+
+        Raises:
+            LaunchError: no training comes of it; the rounds so far stay.
+        """
+        state = rounds.latest(self.folder)
+        rounds.forget_from(self.folder, state.number + 1)
+        tensors, records = state.tensors, list(state.records)
+        while len(records) < self.job.rounds and not self._budget_spent(records):
+            record, tensors = self._round(len(records) + 1, tensors, records)
+            records.append(record)
+            self._check_lost(records)
+        if all(record["lost"] for record in records):
+            raise LaunchError("no round had enough updates, so nothing was trained")
+        self._emit("end", rounds=len(records))
+
+    def _emit(self, event: str, **values: Any) -> None:
+        events.append(self.job.events, event, **values)
+
+    def _set_up(self, tensors: Tensors) -> None:
+        """Tell the clients that are new the terms, and give them what is never trained; note who refuses."""
+        new = [name for name in self._reachable() if name not in self.rows and name not in self.refused]
+        terms = json.dumps(self.job.terms, sort_keys=True)
+        task = Task("setup", self.job.rounds, self.job.aggregate, self.job.seed, terms=terms, private=self.private)
+        kept = {name: tensor for name, tensor in tensors.items() if not travels(name, self.job.aggregate)}
+        replies = self._ask(task, kept, new)
+        for name, (counts, _) in sorted(replies.answers.items()):
+            self.rows[name] = int(counts.get("rows", 0))
+        self.refused |= replies.dropped
+        self._emit("setup", clients=self.rows, refused=replies.dropped)
+        if len(self.job.clients) - len(self.refused) < self.job.min_clients:
+            reasons = "; ".join(f"{name}: {why}" for name, why in sorted(self.refused.items()))
+            raise LaunchError(f"fewer than --min-clients {self.job.min_clients} clients are left: {reasons}")
+
+    def _round(
+        self, number: int, tensors: Tensors, records: Sequence[Mapping[str, Any]]
+    ) -> tuple[dict[str, Any], Tensors]:
+        """Train one round and keep it; return its record and the global adapter after it."""
+        began = time.monotonic()
+        self._emit("round", round=number, rounds=self.job.rounds)
+        self._set_up(tensors)
+        sent = {name: tensor for name, tensor in tensors.items() if travels(name, self.job.aggregate)}
+        rate = self.job.learning_rates[number - 1]
+        task = Task("train", self.job.rounds, self.job.aggregate, self.job.seed + number, number, rate, private=self.private)
+        replies = self._ask(task, sent, sorted(self.rows))
+        self._drop_unfit(replies, sent)
+        absent = set(self.job.clients) - replies.answers.keys() - replies.dropped.keys()
+        replies.dropped |= {name: self.refused.get(name, "it is not connected") for name in absent}
+        lost = len(replies.answers) < self.job.min_clients
+        record = {
+            "round": number,
+            "learning_rate": rate,
+            **self._told(replies),
+            "dropped": dict(sorted(replies.dropped.items())),
+            "lost": lost,
+            "bytes": {"sent": len(self.rows) * wire.size(sent), "received": len(replies.answers) * wire.size(sent)},
+            "seconds": round(time.monotonic() - began, 1),
+        }
+        if self.privacy and not lost:
+            spent = sum(not record["lost"] for record in records) + 1
+            record["epsilon"] = dp.epsilon(self.privacy.noise, spent, self.privacy.delta)
+        if not lost:
+            tensors = {**tensors, **self._mean(replies, sent)}
+        rounds.keep(self.folder, record, None if lost else tensors)
+        self._emit("kept", **record)
+        return record, tensors
+
+    def _told(self, replies: _Replies) -> dict[str, Any]:
+        """Return who took part, with rows and losses where these may be known."""
+        names = sorted(replies.answers)
+        if self.privacy:
+            return {"clients": {name: {} for name in names}}
+        counts = {name: replies.answers[name][0] for name in names}
+        total = sum(int(counts[name]["rows"]) for name in names)
+        weighed = sum(counts[name]["loss"] * counts[name]["rows"] for name in names)
+        return {"clients": counts, "loss": weighed / total if total else None}
+
+    def _mean(self, replies: _Replies, sent: Tensors) -> Tensors:
+        clients = {name: tensors for name, (_, tensors) in replies.answers.items()}
+        if self.privacy is None:
+            return updates.weighted_mean(
+                clients, {name: int(counts["rows"]) for name, (counts, _) in replies.answers.items()}
+            )
+        changes = {
+            name: dp.clip(updates.difference(tensors, sent), self.privacy.clip) for name, tensors in clients.items()
+        }
+        noisy = dp.noisy_mean(changes, self.privacy)
+        return {name: sent[name] + noisy[name] for name in sent}
+
+    def _drop_unfit(self, replies: _Replies, sent: Tensors) -> None:
+        """Take out the answers that must not be averaged, each with a word."""
+        unfit: dict[str, str] = {}
+        for name, (counts, tensors) in replies.answers.items():
+            if why := updates.fault(tensors, sent) or self._wrong_counts(name, counts):
+                unfit[name] = why
+        fit = {name: tensors for name, (_, tensors) in replies.answers.items() if name not in unfit}
+        if self.privacy is None:
+            # Under differential privacy every update is clipped to one norm, and none may be chosen by its size.
+            unfit |= updates.poisoned({name: updates.norm(updates.difference(t, sent)) for name, t in fit.items()})
+        for name, why in sorted(unfit.items()):
+            del replies.answers[name]
+            replies.dropped[name] = why
+            self._emit("dropped", client=name, why=why)
+
+    def _wrong_counts(self, name: str, counts: Mapping[str, float | int]) -> str | None:
+        if self.privacy:
+            return None
+        rows, loss = counts.get("rows"), counts.get("loss")
+        if not isinstance(rows, int) or not 0 < rows <= self.rows[name]:
+            return f"it counts {rows} rows in a round, and said that it has {self.rows[name]} for all"
+        return None if isinstance(loss, float) and 0 < loss < float("inf") else f"its loss is {loss}"
+
+    def _ask(self, task: Task, tensors: Tensors, names: Sequence[str]) -> _Replies:
+        """Ask clients, and gather what they answer."""
+        replies = _Replies()
+        for name, message in self._exchange(task, tensors, names):
+            found = wire.answered(message) if message else "it went away, or took too long"
+            if isinstance(found, str):
+                replies.dropped[name] = _WORDS.get(found, found)
+                self._emit("dropped", client=name, why=replies.dropped[name])
+            else:
+                replies.answers[name] = found
+                self._emit("client", client=name, task=task.kind, round=task.round, **found[0])
+        return replies
+
+    def _exchange(
+        self, task: Task, tensors: Tensors, names: Sequence[str]
+    ) -> Iterator[tuple[str, Message | None]]:
+        """Send a task to clients and yield their replies as they come; None for one that has gone."""
+        numbers = {name: node for node, name in self.nodes.items()}
+        messages = [wire.ask(task, tensors, numbers[name], self.job.timeout) for name in names]
+        waiting = dict(zip(self.grid.push_messages(messages), names, strict=True))
+        end = time.monotonic() + self.job.timeout
+        while waiting:
+            reachable = self._reachable()
+            late = time.monotonic() > end
+            messages = list(self.grid.pull_messages(list(waiting)))
+            for message in messages:
+                name = waiting.pop(message.metadata.reply_to_message_id, None)
+                if name is not None:
+                    yield name, message
+            for number, name in list(waiting.items()):
+                if late or name not in reachable:
+                    del waiting[number]
+                    yield name, None
+            if waiting and not messages:
+                time.sleep(_POLL_SECONDS)
+
+    def _reachable(self) -> list[str]:
+        return sorted(self.nodes[node] for node in self.grid.get_node_ids() if node in self.nodes)
+
+    def _budget_spent(self, records: Sequence[Mapping[str, Any]]) -> bool:
+        """Return whether one more round would spend more than --max-epsilon."""
+        if self.privacy is None or self.privacy.max_epsilon is None:
+            return False
+        spent = sum(not record["lost"] for record in records)
+        return dp.epsilon(self.privacy.noise, spent + 1, self.privacy.delta) > self.privacy.max_epsilon
+
+    def _check_lost(self, records: Sequence[Mapping[str, Any]]) -> None:
+        last = records[-LOST_IN_A_ROW:]
+        if len(last) == LOST_IN_A_ROW and all(record["lost"] for record in last):
+            raise LaunchError(
+                f"{LOST_IN_A_ROW} rounds in a row had fewer than {self.job.min_clients} updates; the adapter "
+                f"of round {len(records) - LOST_IN_A_ROW} stays. What dropped out of the last: "
+                + "; ".join(f"{name}: {why}" for name, why in last[-1]["dropped"].items())
+            )
