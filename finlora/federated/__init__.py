@@ -1,0 +1,1 @@
+"""Federated LoRA on Flower: clients train, only their adapters travel."""
