@@ -1,0 +1,301 @@
+"""Client-level differential privacy: clipping, Gaussian noise, and the epsilon they give.
+
+Each client's whole update is clipped to norm C, and noise of standard deviation Z * C / m is added to each
+entry of the plain mean over all m clients. Zeroing one client out moves that mean by C / m at most: a round
+is a Gaussian mechanism of noise multiplier Z, and T rounds are together exactly one of Z / sqrt(T).
+Replacing a client by another moves it by twice as much, as if Z were half. What is assumed, exact Gaussian
+noise above all, stands in `record`.
+
+Source: B. Balle, Y. Wang, "Improving the Gaussian Mechanism for Differential Privacy" (2018, arXiv
+1805.06530); composition: J. Dong, A. Roth, W. Su, "Gaussian Differential Privacy" (2019, arXiv 1905.02383);
+floating point, which leaves the noise not quite Gaussian, so that its lowest bits may give data away: I.
+Mironov, "On Significance of the Least Significant Bits For Differential Privacy" (2012).
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Context
+from typing import TYPE_CHECKING, Any
+
+from finlora.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Tensors = Mapping[str, np.ndarray[Any, Any]]
+
+ACCOUNTANT = "exact Gaussian, Balle & Wang 2018"
+ADJACENCY = "one whole institution present or zeroed out"
+SAMPLING = "every client in every round, no amplification claimed"
+TRUST = (
+    "the server is trusted, for it sees every client's update before the noise; epsilon holds against all "
+    "who see the adapters, of every round or the last"
+)
+ASSUMPTIONS = (
+    "the noise is computed in floating point and so not exactly Gaussian (Mironov 2012); epsilon is that of "
+    "exact noise",
+    "the noise comes from NumPy's generator, seeded by the operating system, not from a cryptographic one",
+    "nothing else that depends on a client's rows is published: no losses, no row counts",
+)
+WEAK_EPSILON, LOUD_RATIO = 10, 10
+"""An epsilon above the first is called weak; noise of more than the second times the update, useless."""
+_LEAST, _MOST = 1e-6, 1e6
+# No run has more.
+_MOST_ROUNDS = 1 << 62
+
+
+@dataclass(frozen=True)
+class Privacy:
+    """What is asked of the noise; `check` says whether it can be had.
+
+    Args:
+        clip: C, the largest norm a client's update may have.
+        noise: Z, the noise multiplier: the noise's standard deviation over the largest share of one client.
+        delta: the probability with which epsilon need not hold.
+        max_epsilon: no round may take epsilon above this; None for no limit.
+    """
+
+    clip: float
+    noise: float
+    delta: float
+    max_epsilon: float | None = None
+
+
+def check(privacy: Privacy) -> None:
+    """Refuse settings that mean nothing or leave no room for a single round.
+
+    Raises:
+        UsageError: every fault, with what is allowed.
+    """
+    noise, delta, limit = privacy.noise, privacy.delta, privacy.max_epsilon
+    sizes = {"--dp-clip": privacy.clip, "--dp-noise": noise, "--max-epsilon": limit}
+    # NaN is in no range.
+    faults = [
+        f"{option} is {value}, but takes a number from {_LEAST:f} to {_MOST:,.0f}"
+        for option, value in sizes.items()
+        if value is not None and not _LEAST <= value <= _MOST
+    ]
+    if not 0 < delta < 1:
+        faults.append(f"--dp-delta is {delta}, but takes a number above 0 and below 1, such as 1e-5")
+    if faults:
+        raise UsageError("; ".join(faults))
+    if limit is not None and not rounds_within(noise, delta, limit):
+        raise UsageError(
+            f"one round with --dp-noise {noise:g} has epsilon {_up(epsilon(noise, 1, delta))} already, above "
+            f"--max-epsilon {limit:g}: give more --dp-noise or a larger --max-epsilon"
+        )
+
+
+def epsilon(noise: float, rounds: int, delta: float) -> float:
+    """Return the exact epsilon of so many rounds, one institution present against zeroed out.
+
+    For one institution replaced by another, pass half the noise.
+
+    Args:
+        noise: noise multiplier.
+        rounds: rounds whose adapters anybody has seen.
+        delta: probability, above 0 and below 1.
+
+    Source: Balle & Wang 2018, theorem 8, solved for epsilon by bisection.
+    """
+    if not rounds:
+        return 0.0
+    mu, target = math.sqrt(rounds) / noise, math.log(delta)
+    # The unknown is epsilon / mu - mu / 2, which keeps its digits where epsilon is huge. It begins where
+    # epsilon is 0; beyond 40 either way delta is 0 or 1 to every float.
+    low, high = max(-mu / 2, -40.0), 40.0
+    if _log_delta(low, mu) <= target:
+        return 0.0
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (low, middle) if _log_delta(middle, mu) <= target else (middle, high)
+    return mu * (high + mu / 2)
+
+
+def _log_delta(a: float, mu: float) -> float:
+    """Return log(Phi(-a) - e^epsilon Phi(-a - mu)) with a = epsilon / mu - mu / 2."""
+    # e^epsilon overflows, but e^epsilon phi(b) is phi(a): both terms are phi(a) times a Mills ratio.
+    b = a + mu
+    log_density = -a * a / 2 - math.log(2 * math.pi) / 2
+    if a >= 0:
+        difference, scale = _mills(a) - _mills(b), log_density
+    else:
+        difference, scale = math.erfc(a / math.sqrt(2)) / 2 - math.exp(log_density) * _mills(b), 0.0
+    return scale + math.log(difference) if difference > 0 else -math.inf
+
+
+def _mills(x: float) -> float:
+    """Return Phi(-x) / phi(x) for x >= 0, to 14 digits.
+
+    Source: above 5 Laplace's continued fraction, Abramowitz & Stegun 26.2.14.
+    """
+    if x < 5:
+        return math.sqrt(math.pi / 2) * math.exp(x * x / 2) * math.erfc(x / math.sqrt(2))
+    fraction = x
+    for k in range(20, 0, -1):
+        fraction = x + k / fraction
+    return 1 / fraction
+
+
+def rounds_within(noise: float, delta: float, max_epsilon: float) -> int:
+    """Return how many rounds keep epsilon at or below a limit; 0 when the first is too many."""
+    return bisect_right(range(1, _MOST_ROUNDS), max_epsilon, key=lambda rounds: epsilon(noise, rounds, delta))
+
+
+def noise_ratio(noise: float, parameters: int, clients: int) -> float:
+    """Return the norm to expect of a round's noise over the largest norm a mean of clipped updates may have.
+
+    Args:
+        noise: noise multiplier.
+        parameters: entries of one client's update, all tensors together.
+        clients: m.
+    """
+    return noise * math.sqrt(parameters) / clients
+
+
+def advice(privacy: Privacy, rounds: int, parameters: int, clients: int) -> list[str]:
+    """Say what these settings buy and cost, to be shown before anything is trained.
+
+    Args:
+        privacy: settings that `check` let pass.
+        rounds: rounds asked for.
+        parameters: entries of one client's update.
+        clients: m.
+
+    Returns:
+        Lines; those that start with "Warning:" ask for another decision.
+    """
+    lines = []
+    if privacy.max_epsilon is not None:
+        possible = rounds_within(privacy.noise, privacy.delta, privacy.max_epsilon)
+        if possible < rounds:
+            lines = [
+                f"--max-epsilon {privacy.max_epsilon:g} ends the run after {possible} of {rounds} rounds"
+            ]
+            rounds = possible
+    facts = record(privacy, rounds, parameters, clients)
+    spent, ratio = facts["epsilon"], facts["noise_ratio"]
+    after = "1 round" if rounds == 1 else f"{rounds:,} rounds"
+    times = f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2g}"
+    lines += [
+        f"epsilon {_up(spent)} after {after}, at delta {privacy.delta:g}: for {ADJACENCY}",
+        f"epsilon {_up(facts['epsilon_replace_one'])} for one institution replaced by another",
+        TRUST,
+        f"noise: in each round its norm is about {times} times the largest that the clients' mean can have",
+    ]
+    return [*lines, *_warnings(privacy, spent, ratio, clients)]
+
+
+def _warnings(privacy: Privacy, spent: float, ratio: float, clients: int) -> list[str]:
+    lines = []
+    if spent > WEAK_EPSILON:
+        lines.append(f"Warning: epsilon above {WEAK_EPSILON} is weak; more --dp-noise makes it stronger")
+    if privacy.delta * clients > 0.1:
+        lines.append(
+            f"Warning: with probability {privacy.delta:g} epsilon need not hold; for {clients} clients take "
+            f"a --dp-delta far below {1 / clients:.2g}, such as 1e-5"
+        )
+    if ratio > LOUD_RATIO:
+        enough = math.ceil(ratio * clients / LOUD_RATIO)
+        lines.append(
+            "Warning: the adapter will be useless: noise drowns what the clients learned. What would help: "
+            f"more clients (about {enough:,} bring it to {LOUD_RATIO} times), fewer trained parameters "
+            "(--aggregate ffa, a lower lora_r, fewer target modules). Less --dp-noise helps too, and costs "
+            "epsilon"
+        )
+    return lines
+
+
+def _up(value: float) -> str:
+    """Return a figure to three digits, never below what it is."""
+    return f"{Context(prec=3, rounding=ROUND_CEILING).create_decimal_from_float(value):,f}"
+
+
+def clip(update: "Tensors", bound: float) -> "dict[str, np.ndarray[Any, Any]]":
+    """Scale an update, all tensors as one vector, to a norm of at most the bound.
+
+    Args:
+        update: the client's tensors less the global ones, by name.
+        bound: C.
+
+    Returns:
+        float32 tensors; those of an update within the bound are as they were.
+
+    Raises:
+        ValueError: a value is no number, or infinite. Callers refuse such clients before.
+    """
+    import numpy as np
+
+    with np.errstate(over="ignore"):
+        tensors = {name: np.asarray(tensor, dtype=np.float32) for name, tensor in update.items()}
+    norm = math.sqrt(sum(float(np.sum(np.square(tensor, dtype=np.float64))) for tensor in tensors.values()))
+    if not math.isfinite(norm):
+        raise ValueError("an update that is not finite can't be clipped")
+    if norm <= bound:
+        return tensors
+    # Rounding to float32 adds up to 2^-24 of each entry, which must not take the norm over the bound.
+    factor = bound / norm * (1 - 2.0**-23)
+    return {name: (tensor.astype(np.float64) * factor).astype(np.float32) for name, tensor in tensors.items()}
+
+
+def noisy_mean(
+    updates: "Mapping[str, Tensors]", privacy: Privacy, rng: "np.random.Generator | None" = None
+) -> "dict[str, np.ndarray[Any, Any]]":
+    """Return what a round may publish: the plain mean of the clipped updates, and the noise.
+
+    Every update is clipped here, whatever its client has done: the noise fits no other.
+
+    Args:
+        updates: of every client, by its name; the clients are the same in every round.
+        privacy: C and Z.
+        rng: for tests alone.
+
+    Returns:
+        float64 tensors by name.
+
+    Raises:
+        ValueError: no update, updates of different tensors, or one that is not finite.
+    """
+    import numpy as np
+
+    # Never the run's seed: it stands in the manifest, and whoever can draw the noise again can take it away.
+    rng = rng or np.random.default_rng()
+    shapes = [{name: np.shape(tensor) for name, tensor in update.items()} for update in updates.values()]
+    if not shapes or any(other != shapes[0] for other in shapes):
+        raise ValueError("a mean takes updates of equal tensors, and one at least")
+    total: dict[str, np.ndarray[Any, Any]] = {}
+    for client in sorted(updates):
+        for name, tensor in clip(updates[client], privacy.clip).items():
+            total[name] = total.get(name, 0.0) + tensor.astype(np.float64)
+    m = len(updates)
+    spread = privacy.noise * privacy.clip / m
+    return {name: total[name] / m + rng.normal(0.0, spread, total[name].shape) for name in sorted(total)}
+
+
+def record(privacy: Privacy, rounds_done: int, parameters: int, clients: int) -> dict[str, Any]:
+    """Return what the manifest says of the privacy.
+
+    Args:
+        privacy: the settings.
+        rounds_done: how often a noisy mean left the server, those of an interrupted run included.
+        parameters: entries of one client's update.
+        clients: m.
+    """
+    return {
+        "epsilon": epsilon(privacy.noise, rounds_done, privacy.delta),
+        "delta": privacy.delta,
+        "noise_multiplier": privacy.noise,
+        "clip": privacy.clip,
+        "rounds": rounds_done,
+        "adjacency": ADJACENCY,
+        "epsilon_replace_one": epsilon(privacy.noise / 2, rounds_done, privacy.delta),
+        "accountant": ACCOUNTANT,
+        "sampling": SAMPLING,
+        "trust": TRUST,
+        "assumptions": list(ASSUMPTIONS),
+        "clients": clients,
+        "parameters": parameters,
+        "noise_ratio": noise_ratio(privacy.noise, parameters, clients),
+    }
