@@ -84,7 +84,9 @@ def simulate(
         _write_jobs(ready, divided)
         _run(flower, ready, on_event)
         dataset = {
-            "sha256": next(iter(divided.sources.values())) if len(sources) == 1 else digest(dict(divided.sources)),
+            "sha256": next(iter(divided.sources.values()))
+            if len(sources) == 1
+            else digest(dict(divided.sources)),
             "rows": sum(one.rows for one in divided.clients),
             "partition": {"kind": divided.kind, "alpha": divided.alpha}
             | {"rows": {one.client: one.rows for one in divided.clients}},
@@ -105,7 +107,8 @@ def _parts(made: Plan, division: Partition, clients: int | None) -> dict[str, li
 
 def _tell(made: Plan, divided: Shards, say: Say) -> None:
     counts = ", ".join(f"{one.client} {one.rows:,}" for one in divided.clients)
-    say(f"{made.name}: {sum(one.rows for one in divided.clients):,} rows over {len(divided.clients)} clients: {counts}")
+    rows = sum(one.rows for one in divided.clients)
+    say(f"{made.name}: {rows:,} rows over {len(divided.clients)} clients: {counts}")
     if made.run.val_set_size:
         say("nothing is held out of a federated training: val_set_size is not used")
 
@@ -133,6 +136,7 @@ def _write_jobs(ready: Ready, divided: Shards) -> None:
             python=sys.executable,
             environment=environment.of_training(),
             data=str(divided.file(one.client)),
+            shelf="",
             processes=options.processes,
             deepspeed=options.deepspeed,
             allow_dropped_rows=options.allow_dropped_rows,

@@ -65,7 +65,9 @@ class History:
         if not drawn_only:
             reports |= {"engine": self.start, "end": self.end}
         missing = [name for name, report in reports.items() if not report]
-        if not (missing or drawn_only) and [step for step, _ in self.losses] != list(range(1, self.end["step"] + 1)):
+        if not (missing or drawn_only) and [step for step, _ in self.losses] != list(
+            range(1, self.end["step"] + 1)
+        ):
             missing = ["the loss of every step"]
         if missing:
             raise LaunchError(

@@ -13,6 +13,7 @@ from finlora.cli import (
     comparing,
     data,
     evaluating,
+    federating,
     forgetting,
     merging,
     planning,
@@ -87,6 +88,7 @@ def cli() -> None:
 
 for command in (
     training.finetune,
+    federating.federate,
     answering.infer,
     evaluating.evaluate_,
     forgetting.forgetting,

@@ -39,6 +39,9 @@ ASSUMPTIONS = (
     "the noise comes from NumPy's generator, seeded by the operating system, not from a cryptographic one",
     "nothing else that depends on a client's rows is published: no losses, no row counts",
 )
+DELTA = 1e-5
+"""What delta is where nobody says so."""
+
 WEAK_EPSILON, LOUD_RATIO = 10, 10
 """An epsilon above the first is called weak; noise of more than the second times the update, useless."""
 _LEAST, _MOST = 1e-6, 1e6
@@ -61,6 +64,28 @@ class Privacy:
     noise: float
     delta: float
     max_epsilon: float | None = None
+
+
+def asked(
+    clip: float | None, noise: float | None, delta: float | None, max_epsilon: float | None
+) -> Privacy | None:
+    """Return what a command line asks for, checked; None where it asks for no privacy.
+
+    Raises:
+        UsageError: a part is missing, or `check` refuses it.
+    """
+    if clip is None and noise is None:
+        if delta is not None or max_epsilon is not None:
+            raise UsageError(
+                "--dp-delta and --max-epsilon are of differential privacy: give --dp-clip and --dp-noise"
+            )
+        return None
+    if clip is None or noise is None:
+        missing = "--dp-clip" if clip is None else "--dp-noise"
+        raise UsageError(f"differential privacy takes --dp-clip C and --dp-noise Z; {missing} is missing")
+    privacy = Privacy(clip, noise, DELTA if delta is None else delta, max_epsilon)
+    check(privacy)
+    return privacy
 
 
 def check(privacy: Privacy) -> None:

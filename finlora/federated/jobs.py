@@ -86,6 +86,7 @@ class ClientJob:
         place: its folder, as seen from the folder of all trainings.
         folder: the same, absolute.
         data: its rows.
+        shelf: where the finished adapter is to lie; empty in a simulation, whose server publishes it.
         python: the Python of the training environment.
         processes: training processes; None takes the visible GPUs, or 1 on a CPU.
         deepspeed: as in `training_plan.Options`.
@@ -99,6 +100,7 @@ class ClientJob:
     place: str
     folder: str
     data: str
+    shelf: str
     python: str
     processes: int | None = None
     deepspeed: str | None = None

@@ -1,6 +1,6 @@
-"""All institutions on one machine: `python -m finlora.federated.local_grid FOLDER` in the Flower environment.
+"""All clients on one machine: `python -m finlora.federated.local_grid FOLDER` in the Flower environment.
 
-A Flower `Grid` without a network: server and clients are Flower's own ServerApp and ClientApp code, in one process,
+A Flower `Grid` without a network: Flower's messages go from the server's code to the clients' in one process,
 one client after the other, so that each has the machine's cores or GPUs for itself.
 """
 
@@ -22,7 +22,7 @@ from finlora.privacy import be_quiet
 from finlora.watch import end_with
 
 
-class LocalGrid(Grid):
+class LocalGrid(Grid):  # type: ignore[misc]
     """Hands each message to its client when its reply is asked for.
 
     Args:
@@ -30,7 +30,7 @@ class LocalGrid(Grid):
     """
 
     def __init__(self, clients: dict[int, Callable[[Message], Message]]) -> None:
-        # Flower puts these into messages, and has them set by the process that runs an app: there is none here.
+        # Flower puts these into messages, and lets the process that runs an app set them: there is none here.
         TaskIdentity.task_id, TaskIdentity.run_id, TaskIdentity.node_id = 0, 0, 0
         self._clients = clients
         self._waiting: dict[str, Message] = {}
@@ -45,7 +45,12 @@ class LocalGrid(Grid):
         return None
 
     def create_message(
-        self, content: RecordDict, message_type: str, dst_node_id: int, group_id: str, ttl: float | None = None
+        self,
+        content: RecordDict,
+        message_type: str,
+        dst_node_id: int,
+        group_id: str,
+        ttl: float | None = None,
     ) -> Message:
         """Return a message."""
         return Message(content, dst_node_id, message_type, ttl=ttl, group_id=group_id)
@@ -72,7 +77,9 @@ class LocalGrid(Grid):
         message = self._waiting.pop(waiting[0])
         return [self._clients[message.metadata.dst_node_id](message)]
 
-    def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> Iterable[Message]:
+    def send_and_receive(
+        self, messages: Iterable[Message], *, timeout: float | None = None
+    ) -> Iterable[Message]:
         """Send messages and return all replies."""
         numbers = self.push_messages(messages)
         return [reply for number in numbers for reply in self.pull_messages([number])]

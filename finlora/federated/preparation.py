@@ -5,7 +5,7 @@ import math
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ class Wanted:
     timeout: float = 86400.0
     resume: bool = False
     fresh: bool = False
-    options: Options = Options()
+    options: Options = field(default_factory=Options)
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,9 @@ def planned(file: ConfigFile, name: str, wanted: Wanted) -> Plan:
     adapter = adapters.place(made.root, f"{made.run.variant}_fed", made.name)
     adapters.mend(adapter)
     if adapter.exists() and not wanted.options.overwrite:
-        raise UsageError(f"{adapter} exists already; replace it with --overwrite, or name the new one with --as")
+        raise UsageError(
+            f"{adapter} exists already; replace it with --overwrite, or name the new one with --as"
+        )
     return made
 
 
@@ -159,7 +161,9 @@ def begin(ready: Ready, parts: Mapping[str, Any], say: Callable[[str], None]) ->
     done = len(rounds.records(ready.folder)) if state.is_file() else 0
     wanted = ready.wanted
     if wanted.resume and not state.is_file():
-        raise UsageError(f"--resume: no federated training of '{ready.plan.name}' was cut off here; leave it out")
+        raise UsageError(
+            f"--resume: no federated training of '{ready.plan.name}' was cut off here; leave it out"
+        )
     if done and not (wanted.resume or wanted.fresh):
         raise UsageError(
             f"{done} of {wanted.rounds} rounds of '{ready.plan.name}' are there already.\n"
@@ -168,7 +172,7 @@ def begin(ready: Ready, parts: Mapping[str, Any], say: Callable[[str], None]) ->
     if wanted.resume:
         if changed := differences(checkpoints.read_state(state), now):
             raise UsageError(
-                f"the {done} rounds that are there are of another training. What changed: {'; '.join(changed)}\n"
+                f"the {done} rounds that are there are of another training: {'; '.join(changed)}\n"
                 "Put that back to go on, or leave them behind and start anew with --fresh"
             )
         say(f"going on after round {done} of {wanted.rounds}")
@@ -210,7 +214,9 @@ def _draw(ready: Ready) -> None:
         machine=replace(made.machine, processes=1, deepspeed=None, max_steps=None),
         zero_stage=None,
     )
-    history = worker.trained(made, ready.file, False, frozen_a=ready.wanted.aggregate == "ffa", draw_only=True)
+    history = worker.trained(
+        made, ready.file, False, frozen_a=ready.wanted.aggregate == "ffa", draw_only=True
+    )
     ready.start.mkdir(parents=True, exist_ok=True)
     for name in (adapters.WEIGHTS, adapters.PEFT_CONFIG):
         shutil.copyfile(folder / TRAINED / name, ready.start / name)
@@ -254,8 +260,8 @@ def min_clients(wanted: Wanted, clients: int) -> int:
     if wanted.privacy:
         if asked not in (None, clients):
             raise UsageError(
-                f"--min-clients {asked}: under differential privacy every client must answer in every round: the "
-                "noise is measured for all of them. Leave --min-clients out"
+                f"--min-clients {asked}: under differential privacy every client must answer in every round, "
+                "since the noise is measured for all of them. Leave --min-clients out"
             )
         return clients
     return asked or math.ceil(clients / 2)

@@ -79,7 +79,9 @@ class Server:
         """Tell the clients that are new the terms, and give them what is never trained; note who refuses."""
         new = [name for name in self._reachable() if name not in self.rows and name not in self.refused]
         terms = json.dumps(self.job.terms, sort_keys=True)
-        task = Task("setup", self.job.rounds, self.job.aggregate, self.job.seed, terms=terms, private=self.private)
+        task = Task(
+            "setup", self.job.rounds, self.job.aggregate, self.job.seed, terms=terms, private=self.private
+        )
         kept = {name: tensor for name, tensor in tensors.items() if not travels(name, self.job.aggregate)}
         replies = self._ask(task, kept, new)
         for name, (counts, _) in sorted(replies.answers.items()):
@@ -95,11 +97,19 @@ class Server:
     ) -> tuple[dict[str, Any], Tensors]:
         """Train one round and keep it; return its record and the global adapter after it."""
         began = time.monotonic()
-        self._emit("round", round=number, rounds=self.job.rounds)
+        self._emit("round", round=number, clients=len(self.job.clients))
         self._set_up(tensors)
         sent = {name: tensor for name, tensor in tensors.items() if travels(name, self.job.aggregate)}
         rate = self.job.learning_rates[number - 1]
-        task = Task("train", self.job.rounds, self.job.aggregate, self.job.seed + number, number, rate, private=self.private)
+        task = Task(
+            "train",
+            self.job.rounds,
+            self.job.aggregate,
+            self.job.seed + number,
+            number,
+            rate,
+            private=self.private,
+        )
         replies = self._ask(task, sent, sorted(self.rows))
         self._drop_unfit(replies, sent)
         absent = set(self.job.clients) - replies.answers.keys() - replies.dropped.keys()
@@ -111,7 +121,10 @@ class Server:
             **self._told(replies),
             "dropped": dict(sorted(replies.dropped.items())),
             "lost": lost,
-            "bytes": {"sent": len(self.rows) * wire.size(sent), "received": len(replies.answers) * wire.size(sent)},
+            "bytes": {
+                "sent": len(self.rows) * wire.size(sent),
+                "received": len(replies.answers) * wire.size(sent),
+            },
             "seconds": round(time.monotonic() - began, 1),
         }
         if self.privacy and not lost:
@@ -140,7 +153,8 @@ class Server:
                 clients, {name: int(counts["rows"]) for name, (counts, _) in replies.answers.items()}
             )
         changes = {
-            name: dp.clip(updates.difference(tensors, sent), self.privacy.clip) for name, tensors in clients.items()
+            name: dp.clip(updates.difference(tensors, sent), self.privacy.clip)
+            for name, tensors in clients.items()
         }
         noisy = dp.noisy_mean(changes, self.privacy)
         return {name: sent[name] + noisy[name] for name in sent}
@@ -153,8 +167,10 @@ class Server:
                 unfit[name] = why
         fit = {name: tensors for name, (_, tensors) in replies.answers.items() if name not in unfit}
         if self.privacy is None:
-            # Under differential privacy every update is clipped to one norm, and none may be chosen by its size.
-            unfit |= updates.poisoned({name: updates.norm(updates.difference(t, sent)) for name, t in fit.items()})
+            # Under differential privacy all are clipped to one norm, and none may be chosen by its size.
+            unfit |= updates.poisoned(
+                {name: updates.norm(updates.difference(t, sent)) for name, t in fit.items()}
+            )
         for name, why in sorted(unfit.items()):
             del replies.answers[name]
             replies.dropped[name] = why

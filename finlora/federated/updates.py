@@ -14,7 +14,9 @@ POISONED = 10.0
 """An update is left out when its norm is over so many times the median of its round."""
 
 
-def fault(tensors: Mapping[str, npt.NDArray[np.float32]], like: Mapping[str, npt.NDArray[np.float32]]) -> str | None:
+def fault(
+    tensors: Mapping[str, npt.NDArray[np.float32]], like: Mapping[str, npt.NDArray[np.float32]]
+) -> str | None:
     """Return why tensors can't be averaged with others, in words, or None.
 
     Args:

@@ -1,4 +1,4 @@
-"""Does what a client is asked to do, in the training environment: `python -m finlora.federated.worker FOLDER`.
+"""A client's work, done where Axolotl is: `python -m finlora.federated.worker FOLDER`.
 
 FOLDER is the client's. Its `client.json` says what the client is, its `request.json` what the server asks;
 `reply.json` takes the answer. Training is that of `finlora finetune`: same plan, same YAML, same proofs.
@@ -12,7 +12,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from finlora import adapters, config, data, finetune, manifest, models, training_plan
+from finlora import adapter_card, adapters, config, data, finetune, manifest, models, training_plan
 from finlora.adapters import WEIGHTS
 from finlora.config import ConfigFile, RunConfig
 from finlora.errors import FinLoRAError, UsageError
@@ -26,8 +26,8 @@ from finlora.resume import Start
 from finlora.training_plan import Options, Plan
 from finlora.watch import end_with
 
-# Between rounds only the adapter goes on: what the optimiser and the schedule had gathered starts anew, so the
-# rate is held for the round (the server lowers it from round to round), and no checkpoint is worth its disk.
+# Between rounds only the adapter goes on, the optimiser starts anew: the rate is held for the round (the
+# server lowers it from round to round), and no checkpoint is worth its disk.
 _ROUND = {"lr_scheduler": "constant", "warmup_steps": 0, "save_strategy": "no", "save_steps": None}
 
 
@@ -51,7 +51,14 @@ def terms(made: Plan, base: models.BaseModel) -> dict[str, Any]:
         made: the plan of the run.
         base: its base model.
     """
-    own = {"base_model", "dataset_path", "deepspeed", "batch_size", "gradient_accumulation_steps", "val_set_size"}
+    own = {
+        "base_model",
+        "dataset_path",
+        "deepspeed",
+        "batch_size",
+        "gradient_accumulation_steps",
+        "val_set_size",
+    }
     return {
         "run": made.run.model_dump(exclude=own),
         "effective batch": made.effective_batch,
@@ -65,13 +72,13 @@ def set_up(file: ConfigFile, job: ClientJob, task: Task) -> dict[str, Any]:
     """Agree to the terms, count the rows, and write down what PEFT needs beside the tensors."""
     made, base = _plan(file, job)
     for line in _differences(json.loads(task.terms), json.loads(json.dumps(terms(made, base)))):
-        print(f"not what the server trains: {line}", flush=True)
+        _say(f"not what the server trains: {line}")
         return {"failure": "terms"}
     rows = len(data.read_rows(Path(job.data)))
     try:
         check_enough({job.name: rows}, made.run.num_epochs, task.rounds)
     except UsageError as error:
-        print(error, flush=True)
+        _say(str(error))
         return {"failure": "rows"}
     settings = peft_config(made.run, made.machine.target_modules or (), base.name)
     write_json(Path(job.folder) / GLOBAL / adapters.PEFT_CONFIG, settings)
@@ -97,7 +104,9 @@ def train(file: ConfigFile, job: ClientJob, task: Task) -> dict[str, Any]:
     """Train a round from the global adapter on this client's rows of it."""
     made, _ = _plan(file, job)
     folder = Path(job.folder)
-    rows = round_rows(data.read_rows(Path(job.data)), made.run.num_epochs, task.rounds, task.round, made.run.seed)
+    rows = round_rows(
+        data.read_rows(Path(job.data)), made.run.num_epochs, task.rounds, task.round, made.run.seed
+    )
     chosen = folder / "rows.jsonl"
     data.write_rows(chosen, [{"context": row.context, "target": row.target} for row in rows])
     settings = {
@@ -124,6 +133,18 @@ def train(file: ConfigFile, job: ClientJob, task: Task) -> dict[str, Any]:
         "loss": sum(losses) / len(losses),
     }
     return {"counts": counts}
+
+
+def finish(file: ConfigFile, job: ClientJob, task: Task) -> dict[str, Any]:
+    """Put the finished adapter on this client's own shelf; where that is, this client alone decides."""
+    made, base = _plan(file, job)
+    content = json.loads(task.manifest)
+    content.pop(adapters.DIGEST, None)
+    place = Path(job.shelf)
+    card = adapter_card.first(made.root, content, place)
+    adapters.publish(Path(job.folder) / GLOBAL, place, content, manifest.without_folder(base.name), card)
+    _say(f"adapter: {place}")
+    return {"counts": {}}
 
 
 def trained(
@@ -186,12 +207,13 @@ def _as_float32(path: Path) -> None:
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
     try:
         main(Path(sys.argv[1]))
     except FinLoRAError as error:
-        print(f"Error: {error}", flush=True)
+        _say(f"Error: {error}")
         sys.exit(getattr(error, "exit_code", 1))

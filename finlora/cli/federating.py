@@ -1,0 +1,104 @@
+"""The command that trains over the rows of several institutions."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from finlora.cli.shared import load_config, print_json, warn_of_others, with_config, with_json, with_offline
+
+
+@click.command()
+@click.argument("name")
+@with_config
+@click.option(
+    "--clients", type=click.IntRange(2, 1000), help="Institutions; default: 4, or one for each file."
+)
+@click.option("--rounds", type=click.IntRange(1, 10000), default=10, show_default=True, help="Rounds in all.")
+@click.option(
+    "--partition",
+    default="iid",
+    show_default=True,
+    metavar="HOW",
+    help="iid, dirichlet:ALPHA (smaller: less alike), files:FOLDER or files:A.jsonl,B.jsonl.",
+)
+@click.option(
+    "--aggregate",
+    type=click.Choice(["fedavg", "ffa"]),
+    default="fedavg",
+    show_default=True,
+    help="Average A and B; or freeze A and average B alone, which is exact.",
+)
+@click.option(
+    "--min-clients", type=click.IntRange(1), help="Updates a round needs; default: half of the clients."
+)
+@click.option(
+    "--dp-noise", type=float, metavar="Z", help="Differential privacy: noise multiplier; with --dp-clip."
+)
+@click.option(
+    "--dp-clip", type=float, metavar="C", help="Differential privacy: largest norm of a client's update."
+)
+@click.option("--dp-delta", type=float, metavar="D", help="Differential privacy: delta; default: 1e-5.")
+@click.option("--max-epsilon", type=float, metavar="E", help="Stop before a round that would spend more.")
+@click.option(
+    "--num-processes", "processes", type=click.IntRange(1, 65536), help="Training processes of a client."
+)
+@click.option("--deepspeed", metavar="CHOICE", help="As in finlora finetune.")
+@click.option("--as", "new_name", metavar="NEWNAME", help="Name of the adapter.")
+@click.option("--overwrite", is_flag=True, help="Replace an adapter that is there.")
+@click.option("--resume", is_flag=True, help="Go on with the rounds that an earlier training left.")
+@click.option("--fresh", is_flag=True, help="Start anew, and forget those rounds.")
+@click.option(
+    "--allow-dropped-rows", is_flag=True, help="Accept that over 1% of the rows are longer than sequence_len."
+)
+@with_offline
+@with_json
+def federate(
+    name: str,
+    config: Path | None,
+    clients: int | None,
+    rounds: int,
+    partition: str,
+    aggregate: str,
+    min_clients: int | None,
+    dp_noise: float | None,
+    dp_clip: float | None,
+    dp_delta: float | None,
+    max_epsilon: float | None,
+    resume: bool,
+    fresh: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Train the run NAME over several institutions: rows stay, adapters travel, Flower leads.
+
+    \b
+    Example:
+      finlora federate sentiment_smollm2_135m_fp16_r8 --clients 4 --rounds 3
+      finlora federate sentiment_smollm2_135m_fp16_r8 --rounds 3 --partition dirichlet:0.5 --as unlike
+      finlora federate sentiment_smollm2_135m_fp16_r8 --rounds 3 --partition files:banks/
+    """
+    from finlora import display, federate
+    from finlora import federate_display as shown
+    from finlora.federated import dp
+    from finlora.federated.partition import parse
+    from finlora.federated.preparation import Wanted
+    from finlora.training_plan import Options
+
+    file = load_config(config)
+    warn_of_others(file, name)
+    wanted = Wanted(
+        rounds=rounds,
+        min_clients=min_clients,
+        aggregate=aggregate,
+        privacy=dp.asked(dp_clip, dp_noise, dp_delta, max_epsilon),
+        resume=resume,
+        fresh=fresh,
+        options=Options(**given),
+    )
+    with shown.Rounds(rounds) as progress:
+        result = federate.simulate(file, name, parse(partition), clients, wanted, display.say, progress.show)
+    if as_json:
+        print_json({"folder": str(result.folder), "rounds": result.records, "manifest": result.manifest})
+    else:
+        shown.finished(result)

@@ -1,0 +1,140 @@
+"""What people see of a federated training: its rounds as they go, and all of them at the end."""
+
+import shlex
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import click
+
+from finlora import display
+
+
+class Rounds:
+    """Shows a federated training: a bar on a terminal, a line for each round in a log.
+
+    Args:
+        rounds: rounds in all.
+    """
+
+    def __init__(self, rounds: int) -> None:
+        self._rounds = rounds
+        self._bar: Any = None
+        self._task: Any = None
+        self._began = time.monotonic()
+        self._done = 0
+        self._first: int | None = None
+
+    def __enter__(self) -> "Rounds":
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn
+
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.fields[figures]}"),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task("preparing", total=None, figures="")
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def show(self, event: dict[str, Any]) -> None:
+        """Take one event of the server."""
+        kind = event["event"]
+        if kind == "round":
+            self._round(event["round"], event["clients"])
+        elif kind == "client" and event["task"] == "train":
+            self._client(event)
+        elif kind == "dropped":
+            self.line(f"{event['client']} dropped out: {event['why']}")
+        elif kind == "kept":
+            self.line(_told(event, self._rounds) + self._left(event["round"]))
+
+    def _round(self, number: int, clients: int) -> None:
+        if self._first is None:
+            self._first = number
+            self._began = time.monotonic()
+        self._done = 0
+        if self._bar is not None:
+            self._bar.update(
+                self._task,
+                description=f"round {number} of {self._rounds}",
+                total=clients,
+                completed=0,
+                figures="",
+            )
+
+    def _client(self, event: dict[str, Any]) -> None:
+        self._done += 1
+        loss = f", loss {event['loss']:.4f}" if "loss" in event else ""
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self._done, figures=f"{event['client']}{loss}")
+
+    def _left(self, number: int) -> str:
+        """Return the time that the rounds so far let expect."""
+        left = self._rounds - number
+        if not left or self._first is None:
+            return ""
+        seconds = (time.monotonic() - self._began) / (number - self._first + 1) * left
+        return f"; about {seconds / 60:.0f} min left" if seconds >= 90 else f"; about {seconds:.0f} s left"
+
+    def line(self, text: str) -> None:
+        """Write a line for the user, above the bar where there is one."""
+        if self._bar is not None:
+            self._bar.console.print(text, highlight=False, markup=False)
+        else:
+            display.say(text)
+
+
+def _told(record: dict[str, Any], rounds: int) -> str:
+    """Return a round in a line."""
+    head = f"round {record['round']} of {rounds}"
+    who = f"{len(record['clients'])} of {len(record['clients']) + len(record['dropped'])} clients"
+    if record["lost"]:
+        return f"{head} is lost: {who} answered, too few; the adapter stays as it was"
+    loss = f", loss {record['loss']:.4f}" if record.get("loss") is not None else ""
+    spent = f", epsilon {record['epsilon']:.3g}" if "epsilon" in record else ""
+    return f"{head}: {who}{loss}{spent}, {record['seconds']:.0f} s"
+
+
+def finished(result: Any) -> None:
+    """Print how a federated training ended: its rounds, and where the adapter is."""
+    columns = ["round", "clients", "loss", "sent", "received", "seconds"]
+    private = any("epsilon" in record for record in result.records)
+    rows = [_row(record) for record in result.records]
+    if private:
+        columns[2] = "epsilon"
+    display.table(columns, rows)
+    click.echo(f"adapter: {result.folder}")
+    # The run's central adapter may have the same name.
+    place = shlex.quote(_from_here(result.folder))
+    click.echo(f"Ask it:    finlora infer --adapter {place}", err=True)
+    click.echo(f"Score it:  finlora eval --adapter {place} --task TASK", err=True)
+
+
+def _from_here(folder: Path) -> str:
+    here = Path.cwd()
+    return str(folder.relative_to(here)) if folder.is_relative_to(here) else str(folder)
+
+
+def _row(record: dict[str, Any]) -> list[str]:
+    figure = record.get("epsilon", record.get("loss"))
+    clients = f"{len(record['clients'])} of {len(record['clients']) + len(record['dropped'])}"
+    return [
+        str(record["round"]),
+        f"{clients} (lost)" if record["lost"] else clients,
+        "-" if figure is None else f"{figure:.4f}",
+        *(f"{record['bytes'][way] / 1e6:.2f} MB" for way in ("sent", "received")),
+        f"{record['seconds']:.0f}",
+    ]
