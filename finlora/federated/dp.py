@@ -44,9 +44,7 @@ DELTA = 1e-5
 
 WEAK_EPSILON, LOUD_RATIO = 10, 10
 """An epsilon above the first is called weak; noise of more than the second times the update, useless."""
-_LEAST, _MOST = 1e-6, 1e6
-# No run has more.
-_MOST_ROUNDS = 1 << 62
+_LEAST, _MOST, _MOST_ROUNDS = 1e-6, 1e6, 1 << 62
 
 
 @dataclass(frozen=True)
@@ -125,12 +123,10 @@ def epsilon(noise: float, rounds: int, delta: float) -> float:
 
     Source: Balle & Wang 2018, theorem 8, solved for epsilon by bisection.
     """
-    if not rounds:
-        return 0.0
     mu, target = math.sqrt(rounds) / noise, math.log(delta)
     # The unknown is epsilon / mu - mu / 2, which keeps its digits where epsilon is huge. It begins where
-    # epsilon is 0; beyond 40 either way delta is 0 or 1 to every float.
-    low, high = max(-mu / 2, -40.0), 40.0
+    # epsilon is 0; beyond 40 no float is as small as delta.
+    low, high = -mu / 2, 40.0
     if _log_delta(low, mu) <= target:
         return 0.0
     for _ in range(100):
@@ -227,8 +223,7 @@ def _warnings(privacy: Privacy, spent: float, ratio: float, clients: int) -> lis
         lines.append(
             "Warning: the adapter will be useless: noise drowns what the clients learned. What would help: "
             f"more clients (about {enough:,} bring it to {LOUD_RATIO} times), fewer trained parameters "
-            "(--aggregate ffa, a lower lora_r, fewer target modules). Less --dp-noise helps too, and costs "
-            "epsilon"
+            "(--aggregate ffa, a lower lora_r, fewer target modules). Less --dp-noise helps and costs epsilon"
         )
     return lines
 
