@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from flwr.app import Message
 from flwr.serverapp import Grid
 
@@ -152,12 +153,9 @@ class Server:
             return updates.weighted_mean(
                 clients, {name: int(counts["rows"]) for name, (counts, _) in replies.answers.items()}
             )
-        changes = {
-            name: dp.clip(updates.difference(tensors, sent), self.privacy.clip)
-            for name, tensors in clients.items()
-        }
+        changes = {name: updates.difference(tensors, sent) for name, tensors in clients.items()}
         noisy = dp.noisy_mean(changes, self.privacy)
-        return {name: sent[name] + noisy[name] for name in sent}
+        return {name: (sent[name].astype(np.float64) + noisy[name]).astype(np.float32) for name in sent}
 
     def _drop_unfit(self, replies: _Replies, sent: Tensors) -> None:
         """Take out the answers that must not be averaged, each with a word."""
