@@ -8,6 +8,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Written last: an install that was interrupted has none, and the next `make` goes on.
 STAMP := $(VENV)/.installed
+# Flower's own environment: no version of it can be installed beside Axolotl.
+FLOWER := $(VENV)-federated
+FLOWER_STAMP := $(FLOWER)/.installed
 RUN := sentiment_smollm2_135m_fp16_r8
 # How the sample asks, so that the demo's questions are put as in training.
 QUESTION := 'Instruction: What is the sentiment of this news? Please choose an answer from {negative/neutral/positive}.\nInput: %s\nAnswer: '
@@ -32,6 +35,14 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[train,dev]'
 	@touch $(STAMP)
 
+federated: install $(FLOWER_STAMP)  ## Make .venv-federated, the second environment, for finlora federate
+
+$(FLOWER_STAMP): pyproject.toml constraints-federated.txt
+	@$(FLOWER)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(FLOWER)
+	$(FLOWER)/bin/python -m pip install -q -c constraints-federated.txt flwr numpy safetensors
+	$(FLOWER)/bin/python -m pip install -q --no-deps -e .
+	@touch $(FLOWER_STAMP)
+
 demo: install  ## Train a small model on sample news, score it, ask it
 	$(BIN)/finlora finetune $(RUN) --overwrite
 	$(BIN)/finlora eval --adapter $(RUN) --task sentiment_sample --baseline
@@ -40,16 +51,16 @@ demo: install  ## Train a small model on sample news, score it, ask it
 		--prompt "$$(printf $(QUESTION) 'The company will cut 120 jobs after a weak quarter.')"
 	@echo "Talk to it (it was trained on questions like these):  $(BIN)/finlora infer --adapter $(RUN)"
 
-test: install  ## Run every test, the real trainings included
+test: install federated  ## Run every test, the real trainings included
 	$(BIN)/python -m pytest -q -m "not long"
 
-test-long: install  ## Run every test, and the trainings that only repeat what others show
+test-long: install federated  ## Run every test, and the trainings that only repeat what others show
 	$(BIN)/python -m pytest -q
 
-fast: install  ## Run the tests that train nothing
+fast: install federated  ## Run the tests that train nothing
 	$(BIN)/python -m pytest -q -n auto -m "not slow"
 
-check: install  ## Format, lint, types, fast tests
+check: install federated  ## Format, lint, types, fast tests
 	$(BIN)/ruff format --check finlora tests benchmarks
 	$(BIN)/ruff check finlora tests benchmarks
 	$(BIN)/mypy finlora
@@ -58,4 +69,4 @@ check: install  ## Format, lint, types, fast tests
 clean:  ## Remove what training left (adapters stay)
 	rm -rf axolotl-output .pytest_cache .ruff_cache .mypy_cache
 
-.PHONY: help install demo test test-long fast check clean
+.PHONY: help install federated demo test test-long fast check clean

@@ -12,7 +12,7 @@ from finlora import manifest as manifests
 from finlora.axolotl_yaml import OUTPUT
 from finlora.config import ConfigFile
 from finlora.errors import UsageError
-from finlora.federated import dp, environment, manifest, partition, preparation, rounds, shards
+from finlora.federated import dp_words, environment, manifest, partition, preparation, rounds, shards
 from finlora.federated.jobs import CLIENT_JOB, CLIENTS, SERVER_JOB, ClientJob
 from finlora.federated.partition import Partition
 from finlora.federated.preparation import Ready, Wanted
@@ -117,7 +117,7 @@ def _advice(ready: Ready, clients: int) -> list[str]:
     wanted = ready.wanted
     if wanted.privacy is None:
         return []
-    return dp.advice(wanted.privacy, wanted.rounds, preparation.trained_parameters(ready), clients)
+    return dp_words.advice(wanted.privacy, wanted.rounds, preparation.trained_parameters(ready), clients)
 
 
 def _write_jobs(ready: Ready, divided: Shards) -> None:

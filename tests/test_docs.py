@@ -66,7 +66,7 @@ INLINE = [
 
 
 def test_the_pages_hold_enough_to_check():
-    assert len(LEAVES) == 27
+    assert len(LEAVES) == 28
     assert len(PAGES) >= 8
     assert len(EXAMPLES) >= 15
     assert len(SHELL) >= 3
@@ -153,7 +153,7 @@ def test_every_module_has_its_floor_in_the_architecture():
 def test_the_network_page_names_every_command_that_may_go_online_and_every_switch():
     text = TEXTS["docs/network.md"]
     online = [name for name, command in LEAVES.items() if "--offline" in options(command)]
-    assert len(online) == 9
+    assert len(online) == 10
     told = {**privacy.QUIET, **privacy.BENCHMARKS, **privacy.OFFLINE}
     switches = [f"{name}={value}" for name, value in told.items()]
     assert [word for word in [*online, *switches] if f"`{word}`" not in text] == []

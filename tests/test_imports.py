@@ -66,6 +66,18 @@ SAME_FLOOR = {
     # What tuning cost: the harness asks what answers, beside the untuned base.
     ("forgetting", "answering"),
     ("forgetting", "manifest"),
+    # A federated training: trainings of one run at several clients.
+    ("federate", "adapter_card"),
+    ("federate", "federated"),
+    ("federate", "finetune"),
+    ("federate", "manifest"),
+    ("federate", "training_plan"),
+    ("federated", "adapter_card"),
+    ("federated", "finetune"),
+    ("federated", "machine_checks"),
+    ("federated", "manifest"),
+    ("federated", "resume"),
+    ("federated", "training_plan"),
     # The font cache lies where FinLoRA keeps what it makes itself.
     ("loss_plot", "builtin"),
     # Inside the training process.
@@ -183,6 +195,8 @@ SAME_FLOOR = {
     ("shelf_checks", "compare"),
     ("shelf_checks", "shelf"),
     ("cli", "display"),
+    ("cli", "federate_display"),
+    ("federate_display", "display"),
     ("cli", "shelf_display"),
     ("cli", "eval_display"),
     ("eval_display", "display"),
@@ -280,6 +294,7 @@ def test_nothing_imports_the_command_line():
         "cli",
         "data_display",
         "eval_display",
+        "federate_display",
         "shelf_display",
     }
     assert {a for a, b in edges() if b in ("data_display", "shelf_display")} == {"cli"}
@@ -288,9 +303,9 @@ def test_nothing_imports_the_command_line():
 @pytest.mark.parametrize(
     ("library", "owners"),
     [
-        ("click", {"cli", "display", "data_display", "eval_display", "shelf_display"}),
+        ("click", {"cli", "display", "data_display", "eval_display", "federate_display", "shelf_display"}),
         # builtin draws the bar of its one long conversion, as the hub's library draws its own.
-        ("rich", {"display", "data_display", "builtin"}),
+        ("rich", {"display", "data_display", "federate_display", "builtin"}),
         ("subprocess", {"launch"}),
         ("signal", {"launch"}),
         # For JSON's key lines, for Axolotl's files and for the front matter of cards.
@@ -307,6 +322,7 @@ def test_nothing_imports_the_command_line():
         ("openpyxl", {"sheets"}),
         ("axolotl", {"axolotl_plugin", "answer_logits", "machines", "probes"}),
         ("lm_eval", {"harness"}),
+        ("flwr", {"federated"}),
         ("pickle", set()),
         ("requests", set()),
         ("socket", set()),

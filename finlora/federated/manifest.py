@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from finlora import launch, manifest
-from finlora.federated import dp
+from finlora.federated import dp_words
 from finlora.federated.preparation import DRAWN, Ready, tokenizer_digest, trained_parameters
 
 
@@ -84,6 +84,8 @@ def _federated(
         "participants": [sorted(record["clients"]) for record in records],
         "dropped": [record["dropped"] for record in records],
         "learning_rates": [record["learning_rate"] for record in records],
-        "privacy": dp.record(privacy, kept, trained_parameters(ready), len(clients)) if privacy else None,
+        "privacy": dp_words.record(privacy, kept, trained_parameters(ready), len(clients))
+        if privacy
+        else None,
         "asked_privacy": asdict(privacy) if privacy else None,
     }

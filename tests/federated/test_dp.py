@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from finlora.errors import UsageError
-from finlora.federated import dp
+from finlora.federated import dp, dp_words
 
 # noise, rounds, delta; lower and upper bound by privacy loss distributions; bound by Rényi divergence.
 # Source: dp-accounting 0.6.0, `from_gaussian_mechanism(noise).self_compose(rounds)`, optimistic (without
@@ -80,7 +80,7 @@ def test_one_client_replaced_by_another_counts_as_half_the_noise():
     }
     assert len(by_noise) == 6
     for noise in (0.5, 1, 2, 4, 8):
-        record = dp.record(dp.Privacy(1, noise, 1e-5), 10, 1000, 4)
+        record = dp_words.record(dp.Privacy(1, noise, 1e-5), 10, 1000, 4)
         assert record["epsilon"] == pytest.approx(by_noise[noise], abs=1e-5)
         assert record["epsilon_replace_one"] == pytest.approx(by_noise[noise / 2], abs=1e-5)
 
@@ -138,18 +138,18 @@ def test_many_rounds_within_a_wide_limit_are_found_too():
     [(BOTH, 4, 543), (ONLY_B, 4, 314), (BOTH, 100, 22)],
 )
 def test_the_noise_is_hundreds_of_updates_large(parameters, clients, ratio):
-    assert round(dp.noise_ratio(1, parameters, clients)) == ratio
+    assert round(dp_words.noise_ratio(1, parameters, clients)) == ratio
 
 
 def test_the_ratio_is_that_of_drawn_noise():
     zeros = {name: {"t": np.zeros(40_000, np.float32)} for name in "abcd"}
     noise = dp.noisy_mean(zeros, dp.Privacy(clip=3.0, noise=1.5, delta=1e-5), np.random.default_rng(1))
-    assert np.linalg.norm(noise["t"]) / 3.0 == pytest.approx(dp.noise_ratio(1.5, 40_000, 4), rel=0.02)
+    assert np.linalg.norm(noise["t"]) / 3.0 == pytest.approx(dp_words.noise_ratio(1.5, 40_000, 4), rel=0.02)
 
 
 def test_advice_says_what_it_buys_and_that_the_adapter_will_be_useless():
-    lines = dp.advice(dp.Privacy(1, 1, 1e-5), 10, BOTH, 4)
-    assert lines[0] == "epsilon 17.9 after 10 rounds, at delta 1e-05: for " + dp.ADJACENCY
+    lines = dp_words.advice(dp.Privacy(1, 1, 1e-5), 10, BOTH, 4)
+    assert lines[0] == "epsilon 17.9 after 10 rounds, at delta 1e-05: for " + dp_words.ADJACENCY
     assert lines[1] == "epsilon 46.3 for one institution replaced by another"
     assert lines[2].startswith("the server is trusted")
     assert "about 543 times" in lines[3]
@@ -161,32 +161,32 @@ def test_advice_says_what_it_buys_and_that_the_adapter_will_be_useless():
 
 
 def test_as_many_clients_as_advised_are_enough():
-    assert dp.noise_ratio(1, BOTH, 217) > dp.LOUD_RATIO >= dp.noise_ratio(1, BOTH, 218)
+    assert dp_words.noise_ratio(1, BOTH, 217) > dp_words.LOUD_RATIO >= dp_words.noise_ratio(1, BOTH, 218)
 
 
 def test_advice_does_not_warn_of_sound_settings():
-    lines = dp.advice(dp.Privacy(1, 8, 1e-5), 1, 100, 100)
+    lines = dp_words.advice(dp.Privacy(1, 8, 1e-5), 1, 100, 100)
     assert len(lines) == 4
     assert lines[0].startswith("epsilon 0.435 after 1 round, at")
     assert "about 0.8 times" in lines[3]
 
 
 def test_advice_counts_the_rounds_that_the_limit_allows():
-    lines = dp.advice(dp.Privacy(1, 1, 1e-5, max_epsilon=8), 10, 100, 4)
+    lines = dp_words.advice(dp.Privacy(1, 1, 1e-5, max_epsilon=8), 10, 100, 4)
     assert lines[0] == "--max-epsilon 8 ends the run after 2 of 10 rounds"
     assert lines[1].startswith("epsilon 6.58 after 2 rounds")
-    unlimited = dp.advice(dp.Privacy(1, 1, 1e-5, max_epsilon=18), 10, 100, 4)
+    unlimited = dp_words.advice(dp.Privacy(1, 1, 1e-5, max_epsilon=18), 10, 100, 4)
     assert unlimited[0].startswith("epsilon 17.9 after 10 rounds")
 
 
 def test_advice_warns_of_a_delta_that_promises_nothing():
-    lines = dp.advice(dp.Privacy(1, 8, 0.05), 1, 100, 10)
+    lines = dp_words.advice(dp.Privacy(1, 8, 0.05), 1, 100, 10)
     assert lines[-1].startswith("Warning: with probability 0.05 epsilon need not hold; for 10 clients")
 
 
 def test_no_figure_is_rounded_down():
     for epsilon in (17.801, 0.0123401, 133.01, 5e15 + 1):
-        shown = dp._up(epsilon).replace(",", "")
+        shown = dp.rounded_up(epsilon).replace(",", "")
         assert epsilon <= float(shown) <= epsilon * 1.01
 
 
@@ -363,12 +363,12 @@ def test_updates_are_left_as_they_are():
 
 
 def test_the_record_holds_epsilon_and_all_it_assumes():
-    record = json.loads(json.dumps(dp.record(dp.Privacy(0.5, 2, 1e-5, 8), 10, BOTH, 4)))
+    record = json.loads(json.dumps(dp_words.record(dp.Privacy(0.5, 2, 1e-5, 8), 10, BOTH, 4)))
     assert record.pop("epsilon") == dp.epsilon(2, 10, 1e-5)
     assert record.pop("epsilon_replace_one") == dp.epsilon(1, 10, 1e-5)
-    assert record.pop("noise_ratio") == dp.noise_ratio(2, BOTH, 4)
-    assert record.pop("assumptions") == list(dp.ASSUMPTIONS)
-    assert "floating point" in dp.ASSUMPTIONS[0]
+    assert record.pop("noise_ratio") == dp_words.noise_ratio(2, BOTH, 4)
+    assert record.pop("assumptions") == list(dp_words.ASSUMPTIONS)
+    assert "floating point" in dp_words.ASSUMPTIONS[0]
     assert record.pop("trust").startswith("the server is trusted")
     assert record == {
         "delta": 1e-5,
@@ -384,14 +384,14 @@ def test_the_record_holds_epsilon_and_all_it_assumes():
 
 
 def test_before_the_first_round_nothing_is_spent():
-    record = dp.record(SOUND, 0, BOTH, 4)
+    record = dp_words.record(SOUND, 0, BOTH, 4)
     assert (record["epsilon"], record["epsilon_replace_one"], record["rounds"]) == (0, 0, 0)
 
 
 def test_the_figures_need_no_numpy():
     code = (
-        "import sys; from finlora.federated import dp; p = dp.Privacy(1, 2, 1e-5, 20); dp.check(p);"
-        "dp.advice(p, 10, 1000, 4); dp.record(p, 10, 1000, 4);"
+        "import sys; from finlora.federated import dp, dp_words; p = dp.Privacy(1, 2, 1e-5, 20); dp.check(p);"
+        "dp_words.advice(p, 10, 1000, 4); dp_words.record(p, 10, 1000, 4);"
         "print(sorted({'numpy', 'torch'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
