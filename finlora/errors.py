@@ -10,6 +10,7 @@
     ├── AdapterError        exit 1   a folder that is no adapter, or the wrong one
     ├── DeepSpeedError      exit 1   DeepSpeed configuration files
     └── LaunchError         the child's exit code (128 + n for a signal)
+        └── InterruptedLaunchError  FinLoRA itself was told to end
 
 Only `cli` turns these into text on stderr and an exit code.
 """
@@ -104,6 +105,10 @@ class LaunchError(FinLoRAError):
     def __init__(self, message: str, exit_code: int = 1) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+class InterruptedLaunchError(LaunchError):
+    """A child process that was ended, since FinLoRA itself was told to end."""
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:

@@ -24,6 +24,7 @@ class Asked:
         targets: names of the adapted modules.
         processes: training processes.
         zero_stage: ZeRO stage of a real DeepSpeedEngine; None for no DeepSpeed.
+        a_frozen: whether the A matrices stay as they were drawn, and B alone is trained.
     """
 
     quant_bits: int
@@ -34,6 +35,7 @@ class Asked:
     targets: list[str]
     processes: int
     zero_stage: int | None
+    a_frozen: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Job:
         machines: how many those are.
         terms: what they must have in common, by name (see `agreement`).
         state: what the checkpoints of this training will depend on (see `checkpoints`).
+        draw_only: draw the untrained adapter, save it, and train nothing.
     """
 
     run: str
@@ -73,6 +76,7 @@ class Job:
     machines: int = 1
     terms: dict[str, Any] = field(default_factory=dict)
     state: dict[str, str] = field(default_factory=dict)
+    draw_only: bool = False
 
     def write(self, path: Path) -> None:
         """Write the job where the training process will read it."""
@@ -95,10 +99,15 @@ class Job:
         return Job(**{**entries, "asked": Asked(**entries["asked"])})
 
     def emit(self, event: str, **values: Any) -> None:
-        """Append one event; a line is written at once, so that lines of several processes don't mix."""
-        line = json.dumps({"event": event, **values}) + "\n"
-        with Path(self.events).open("a", encoding="utf-8") as file:
-            file.write(line)
+        """Append one event."""
+        append(Path(self.events), event, **values)
+
+
+def append(path: Path, event: str, **values: Any) -> None:
+    """Append one event to a file; a line is written at once, so that lines of several processes don't mix."""
+    line = json.dumps({"event": event, **values}) + "\n"
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line)
 
 
 class EventReader:

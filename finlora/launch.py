@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from finlora import causes
-from finlora.errors import FinLoRAError, LaunchError
+from finlora.errors import FinLoRAError, InterruptedLaunchError, LaunchError
 from finlora.events import JOB_VARIABLE, EventReader
 from finlora.privacy import OFFLINE, QUIET
 from finlora.rendezvous import Cluster, interface
@@ -135,7 +136,9 @@ class _Signals:
 
     def __enter__(self) -> "_Signals":
         # What is ignored stays so: `nohup finlora finetune …` is to outlive its terminal.
-        heard = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+        # A thread beside the main one can't hear any.
+        here = threading.current_thread() is threading.main_thread()
+        heard = [n for n in _SIGNALS if here and signal.getsignal(n) != signal.SIG_IGN]
         self._before = {number: signal.signal(number, self._note) for number in heard}
         return self
 
@@ -150,7 +153,7 @@ def train(
     argv: Sequence[str],
     *,
     cwd: Path,
-    env: Mapping[str, str],
+    env: Mapping[str, str | None],
     log: Path,
     events: Path,
     on_event: Callable[[dict[str, Any]], None],
@@ -160,7 +163,7 @@ def train(
     Args:
         argv: the command.
         cwd: folder to run in.
-        env: added to this process's environment.
+        env: added to this process's environment; what is None is taken out of it.
         log: file that takes the child's output.
         events: file the training process appends events to.
         on_event: called with each event as it comes.
@@ -189,17 +192,21 @@ def train(
         follow()
     if signals.received is not None:
         name = signal.Signals(signals.received).name
-        raise LaunchError(f"interrupted ({name}); no process is left behind", 128 + signals.received)
+        message = f"interrupted ({name}); no process is left behind"
+        raise InterruptedLaunchError(message, 128 + signals.received)
     if child.returncode != 0 or errors:
         raise LaunchError(*causes.explain(child.returncode, errors, log, start))
 
 
-def _start(argv: Sequence[str], cwd: Path, env: Mapping[str, str], output: Any) -> "subprocess.Popen[bytes]":
+def _start(
+    argv: Sequence[str], cwd: Path, env: Mapping[str, str | None], output: Any
+) -> "subprocess.Popen[bytes]":
+    merged = {**os.environ, **env}
     try:
         return subprocess.Popen(
             argv,
             cwd=cwd,
-            env={**os.environ, **env},
+            env={name: value for name, value in merged.items() if value is not None},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from finlora import __version__, launch
 from finlora.errors import FinLoRAError, UsageError
+from finlora.privacy import QUIET
 
 VARIABLE = "FINLORA_FLOWER_PYTHON"
 # Its status words, its process tree and one private class are relied on: another version is another program.
@@ -76,6 +77,16 @@ def check(flower: Path) -> None:
             f"{flower}: not the Flower environment of this finlora: {'; '.join(faults)}\n"
             f"{_how(flower.parent.parent)}"
         )
+
+
+def variables() -> dict[str, str | None]:
+    """Return what processes of Flower get in their environment: they ask nobody, and tell nobody."""
+    return {**QUIET, "FLWR_TELEMETRY_ENABLED": "0", "FLWR_DISABLE_UPDATE_CHECK": "1"}
+
+
+def of_training() -> dict[str, str | None]:
+    """Return the variables that decide what this Python imports, for workers that Flower's starts."""
+    return {name: os.environ.get(name) for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
 
 
 def _folder() -> Path:
