@@ -73,7 +73,7 @@ class SuperNode:
         authority: certificate of the authority that signed the server's.
         key: this client's private key (OpenSSH, P-384).
         port: of this machine alone, over which it talks to the app.
-        done: it ends a while after this file has appeared.
+        done: file that the app writes before its last answer; with that sent, the SuperNode ends.
         events: file to append events to.
         launcher: process id of FinLoRA.
     """

@@ -1,8 +1,9 @@
-"""Flower's SuperLink as FinLoRA runs it, in the Flower environment: `python -m finlora.federated.superlink FILE`.
+"""Flower's SuperLink as FinLoRA runs it: `python -m finlora.federated.superlink FILE`.
 
 Flower serves clients, operators and its own processes on one port, and asks operators for no key: whoever
-reaches that port could register a key, or have any code run on the server and on every client. Here only clients
-are answered from elsewhere. What operators ask (who are members, start this training), this process asks.
+reaches that port could register a key, or have any code run on the server and on every client. Here only
+clients are answered from elsewhere. What operators ask (who are members, start this training),
+this process asks itself.
 """
 
 import os

@@ -1,13 +1,12 @@
-"""Flower's SuperNode as FinLoRA runs it, in the Flower environment: `python -m finlora.federated.supernode FILE`.
+"""Flower's SuperNode as FinLoRA runs it: `python -m finlora.federated.supernode FILE`.
 
-A SuperNode of Flower runs whatever code its server sends. This one runs the app of its own finlora, and ends when
-it is sent another.
+A SuperNode of Flower runs whatever code its server sends, and for ever. This one runs the app of its own
+finlora,
+ends when it is sent another, and when its work is done.
 """
 
 import os
 import sys
-import threading
-import time
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,15 +16,11 @@ from finlora.federated.superlink import built
 from finlora.privacy import be_quiet
 from finlora.watch import end_with
 
-_POLL_SECONDS = 0.5
-# The answer to the server's last message is on its way when the training is done here.
-_FAREWELL_SECONDS = 10.0
-
 # What Flower writes when it can't connect, and what that means.
 _REFUSALS = {
     "[code: 2004]": "the server does not know this key: send its operator the .pub file beside {key}",
-    "CERTIFICATE_VERIFY_FAILED": "the server at {server} can't prove who it is: its certificate is not signed "
-    "by {authority}, or is for another address",
+    "CERTIFICATE_VERIFY_FAILED": "the server at {server} can't prove who it is: its certificate is not "
+    "signed by {authority}, or is for another address",
 }
 
 
@@ -67,6 +62,20 @@ def _guard(node: deployment.SuperNode) -> None:
     connection.flwr_exit = told
 
 
+def _end_when_done(node: deployment.SuperNode) -> None:
+    """Have Flower end when an answer has been sent, and the work is done."""
+    from flwr.supernode import start_client_internal as loop
+
+    push = loop._push_messages
+
+    def pushed(*args: Any, **more: Any) -> None:
+        push(*args, **more)
+        if Path(node.done).exists():
+            _end(node, None)
+
+    loop._push_messages = pushed
+
+
 def _end(node: deployment.SuperNode, fault: str | None) -> NoReturn:
     if fault:
         events.append(Path(node.events), "error", message=fault)
@@ -80,14 +89,8 @@ def main(told: Path) -> None:
     end_with(node.launcher)
     from flwr.supernode.cli import flower_supernode
 
-    def watch() -> None:
-        while not Path(node.done).exists():
-            time.sleep(_POLL_SECONDS)
-        time.sleep(_FAREWELL_SECONDS)
-        _end(node, None)
-
     _guard(node)
-    threading.Thread(target=watch, name="finlora-done", daemon=True).start()
+    _end_when_done(node)
     sys.argv = ["flower-supernode", *node.arguments()]
     flower_supernode()
 
