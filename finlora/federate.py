@@ -1,5 +1,6 @@
 """Trains a run over the rows of several institutions, which keep them: here all of them on one machine."""
 
+import json
 import shutil
 import sys
 from collections.abc import Callable
@@ -11,9 +12,9 @@ from finlora import adapter_card, adapters, data, finetune, launch
 from finlora import manifest as manifests
 from finlora.axolotl_yaml import OUTPUT
 from finlora.config import ConfigFile
-from finlora.errors import UsageError
+from finlora.errors import LaunchError, UsageError
 from finlora.federated import dp_words, environment, manifest, partition, preparation, rounds, shards
-from finlora.federated.jobs import CLIENT_JOB, CLIENTS, SERVER_JOB, ClientJob
+from finlora.federated.jobs import CLIENT_JOB, CLIENTS, MANIFEST, SERVER_JOB, ClientJob
 from finlora.federated.partition import Partition
 from finlora.federated.preparation import Ready, Wanted
 from finlora.federated.round_rows import check_enough
@@ -83,15 +84,7 @@ def simulate(
             say(line)
         _write_jobs(ready, divided)
         _run(flower, ready, on_event)
-        dataset = {
-            "sha256": next(iter(divided.sources.values()))
-            if len(sources) == 1
-            else digest(dict(divided.sources)),
-            "rows": sum(one.rows for one in divided.clients),
-            "partition": {"kind": divided.kind, "alpha": divided.alpha}
-            | {"rows": {one.client: one.rows for one in divided.clients}},
-        }
-        return publish(ready, names, dataset)
+        return publish(ready)
 
 
 def _parts(made: Plan, division: Partition, clients: int | None) -> dict[str, list[data.Row]]:
@@ -123,7 +116,8 @@ def _advice(ready: Ready, clients: int) -> list[str]:
 def _write_jobs(ready: Ready, divided: Shards) -> None:
     """Write what the server and each client are told."""
     options = ready.wanted.options
-    preparation.server_job(ready, [one.client for one in divided.clients]).write(ready.folder / SERVER_JOB)
+    names = [one.client for one in divided.clients]
+    preparation.server_job(ready, names, _frame(ready, divided)).write(ready.folder / SERVER_JOB)
     shutil.rmtree(ready.folder / CLIENTS, ignore_errors=True)
     for one in divided.clients:
         folder = ready.folder / CLIENTS / one.client
@@ -144,9 +138,24 @@ def _write_jobs(ready: Ready, divided: Shards) -> None:
         job.write(folder / CLIENT_JOB)
 
 
+def _frame(ready: Ready, divided: Shards) -> dict[str, Any]:
+    sources = dict(divided.sources)
+    dataset = {
+        "sha256": next(iter(sources.values())) if len(sources) == 1 else digest(sources),
+        "rows": sum(one.rows for one in divided.clients),
+        "partition": {
+            "kind": divided.kind,
+            "alpha": divided.alpha,
+            "rows": {one.client: one.rows for one in divided.clients},
+        },
+    }
+    return manifest.frame(ready, [one.client for one in divided.clients], dataset)
+
+
 def _run(flower: Path, ready: Ready, on_event: OnEvent) -> None:
     """Have Flower's server and clients train the rounds that are left."""
-    (ready.folder / "events.jsonl").unlink(missing_ok=True)
+    for name in ("events.jsonl", MANIFEST):
+        (ready.folder / name).unlink(missing_ok=True)
     launch.train(
         [str(flower), "-m", "finlora.federated.local_grid", str(ready.folder)],
         cwd=ready.plan.root,
@@ -157,23 +166,27 @@ def _run(flower: Path, ready: Ready, on_event: OnEvent) -> None:
     )
 
 
-def publish(ready: Ready, clients: list[str], dataset: dict[str, Any]) -> Federated:
+def publish(ready: Ready) -> Federated:
     """Publish the adapter of the last round.
 
     Args:
-        ready: the training, all of whose rounds are over.
-        clients: names of all clients.
-        dataset: as `manifest.compose` takes it.
+        ready: the training, whose server has ended well.
 
     Raises:
+        LaunchError: the server ended without a word that it had finished.
         FinLoRAError: it can't be published; the rounds stay.
     """
+    whole = ready.folder / MANIFEST
+    if not whole.is_file():
+        raise LaunchError(
+            "Flower ended without an error, but its server never said that the rounds are over; nothing is "
+            f"published.\nThe same command with --resume goes on. The log: {ready.folder / 'server.log'}"
+        )
     state = rounds.latest(ready.folder)
-    records = state.records
-    content = manifest.compose(ready, records, clients, dataset)
+    content = json.loads(whole.read_text(encoding="utf-8"))
     card = adapter_card.first(ready.plan.root, content, ready.adapter)
     base = manifests.without_folder(ready.base.name)
     adapter = adapters.publish(state.folder, ready.adapter, content, base, card)
     # The rounds stay for those who want to look at them; the next training of the run clears them.
     (ready.folder / preparation.STATE).unlink()
-    return Federated(adapter.folder, adapter.manifest_with({}), records)
+    return Federated(adapter.folder, adapter.manifest_with({}), state.records)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -21,6 +22,8 @@ from finlora.rendezvous import Cluster, interface
 
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 15.0
+# Marks every process below a launch, also one that made itself a session of its own, as Flower's do.
+_MARK = "FINLORA_LAUNCHES"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -180,15 +183,16 @@ def train(
                 errors.append(event["message"])
             on_event(event)
 
+    mark = uuid.uuid4().hex
     with log.open("ab") as output, _Signals() as signals:
         start = output.tell()
-        child = _start(argv, cwd, env, output)
+        child = _start(argv, cwd, {**env, _MARK: f"{os.environ.get(_MARK, '')} {mark}"}, output)
         try:
             while signals.received is None and child.poll() is None:
                 follow()
                 _wait(child, _POLL_SECONDS)
         finally:
-            _end(child)
+            _end(child, mark)
         follow()
     if signals.received is not None:
         name = signal.Signals(signals.received).name
@@ -224,28 +228,33 @@ def _wait(child: "subprocess.Popen[bytes]", seconds: float) -> bool:
     return True
 
 
-def _end(child: "subprocess.Popen[bytes]") -> None:
-    """End the child's whole group: first politely, then for certain."""
+def _end(child: "subprocess.Popen[bytes]", mark: str) -> None:
+    """End all that a launch started: first its group, politely, then every process for certain."""
     if child.poll() is None:
         os.killpg(child.pid, signal.SIGTERM)
         _wait(child, _GRACE_SECONDS)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
-        # What was killed takes a moment to go, and holds its memory till then.
-        end = time.monotonic() + _GRACE_SECONDS
-        while _runs(child.pid) and time.monotonic() < end:
-            time.sleep(0.01)
+    # What was killed takes a moment to go, and holds its memory till then.
+    end = time.monotonic() + _GRACE_SECONDS
+    while (left := _left(child.pid, mark)) and time.monotonic() < end:
+        for pid in left:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
     child.wait()
 
 
-def _runs(group: int) -> bool:
-    """Return whether a process of a group is left; the dead that nobody reaps don't count."""
-    for path in Path("/proc").glob("[0-9]*/stat"):
+def _left(group: int, mark: str) -> list[int]:
+    """Return the processes of a launch that are left; the dead that nobody reaps don't count."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        # Some end while they are looked at, and of other users' only the first is told.
         with contextlib.suppress(OSError):
-            state, _, of_group = path.read_bytes().rpartition(b")")[2].split()[:3]
-            if int(of_group) == group and state not in (b"Z", b"X"):
-                return True
-    return False
+            state, _, of_group = (place / "stat").read_bytes().rpartition(b")")[2].split()[:3]
+            if state not in (b"Z", b"X") and (
+                int(of_group) == group or mark.encode() in (place / "environ").read_bytes()
+            ):
+                found.append(int(place.name))
+    return found
 
 
 def run_tool(argv: Sequence[str], env: Mapping[str, str] | None = None) -> str:

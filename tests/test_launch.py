@@ -47,6 +47,12 @@ if what == "hang stubbornly":
     with_grandchild(stubborn)
 if what == "leave a grandchild":
     with_grandchild(stubborn)
+if what == "leave a session":
+    def go():
+        os.setsid()
+        stubborn()
+        emit("session", pid=os.getpid())
+    with_grandchild(go)
 emit("start", pid=os.getpid())
 if what.startswith("hang"):
     while True:
@@ -207,6 +213,19 @@ def test_what_the_plugin_refuses_is_the_message_whatever_the_exit_code(folder, c
 def test_what_outlives_its_parent_is_ended(folder):
     events = train(folder, "leave a grandchild")
     assert alive(events[0]["pid"]) == []
+
+
+def test_what_made_itself_a_session_of_its_own_is_ended(folder):
+    events = train(folder, "leave a session")
+    assert [event["event"] for event in events] == ["session", "start"]
+    assert alive(events[0]["pid"]) == []
+
+
+def test_what_another_launch_started_is_left_alone(folder, monkeypatch):
+    monkeypatch.setenv("FINLORA_LAUNCHES", "outer")
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        train(folder, "leave a session")
+        assert other.poll() is None
 
 
 def test_a_fault_while_following_ends_the_training(folder, monkeypatch):

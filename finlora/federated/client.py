@@ -16,7 +16,7 @@ from finlora import launch
 from finlora.adapters import WEIGHTS
 from finlora.errors import FinLoRAError, InterruptedLaunchError
 from finlora.federated import wire
-from finlora.federated.jobs import GLOBAL, KEPT, REPLY, REQUEST, TRAINED, ClientJob, Task, travels
+from finlora.federated.jobs import DONE, GLOBAL, KEPT, REPLY, REQUEST, TRAINED, ClientJob, Task, travels
 from finlora.federated.updates import Tensors
 from finlora.files import write_json
 
@@ -39,6 +39,8 @@ def handle(message: Message, job: ClientJob) -> Message:
         if "failure" in reply:
             return wire.failure(message, reply["failure"])
         update = _update(task, Path(job.folder)) if task.kind == "train" else {}
+        if task.kind == "finish":
+            (Path(job.folder) / DONE).touch()
         return wire.answer(message, {} if task.private else reply["counts"], update)
     except InterruptedLaunchError:
         raise

@@ -89,9 +89,10 @@ def check(privacy: Privacy) -> None:
     if faults:
         raise UsageError("; ".join(faults))
     if limit is not None and not rounds_within(noise, delta, limit):
+        first = rounded_up(epsilon(noise, 1, delta))
         raise UsageError(
-            f"one round with --dp-noise {noise:g} has epsilon {rounded_up(epsilon(noise, 1, delta))} already, "
-            f"above --max-epsilon {limit:g}: give more --dp-noise or a larger --max-epsilon"
+            f"one round with --dp-noise {noise:g} has epsilon {first} already, above "
+            f"--max-epsilon {limit:g}: give more --dp-noise or a larger --max-epsilon"
         )
 
 

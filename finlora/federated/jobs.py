@@ -18,6 +18,12 @@ SERVER_JOB, CLIENT_JOB, CLIENTS = "server.json", "client.json", "clients"
 KEPT, GLOBAL, TRAINED = "kept", "global", "trained"
 """Folders of a client: tensors that never change, the adapter a round starts from, and what came of it."""
 
+MANIFEST = "manifest.json"
+"""File of the server: the manifest of the finished training."""
+
+DONE = "done"
+"""File of a client that appears once it has the finished adapter."""
+
 REQUEST, REPLY = "request.json", "reply.json"
 """What a client's worker is asked, and what it answers."""
 
@@ -45,7 +51,10 @@ class ServerJob:
         terms: what every client must be about to train alike.
         timeout: seconds a client may take for its answer.
         launcher: process id of FinLoRA.
+        frame: the manifest without the rounds (see `summary`).
         privacy: clip, noise, delta and max_epsilon; None for no differential privacy.
+        patience: seconds to wait for the rest once `min_clients` clients are there.
+        deliver: whether every client is to get the finished adapter.
     """
 
     folder: str
@@ -58,7 +67,10 @@ class ServerJob:
     terms: dict[str, Any]
     timeout: float
     launcher: int
+    frame: dict[str, Any]
     privacy: dict[str, Any] | None = None
+    patience: float = 0.0
+    deliver: bool = False
 
     def write(self, path: Path) -> None:
         """Write the job where the server will read it."""

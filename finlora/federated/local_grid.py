@@ -97,7 +97,7 @@ def main(folder: Path) -> None:
         return lambda message: handle(message, jobs[node])
 
     try:
-        Server(job, LocalGrid({node: answers(node) for node in numbered}), numbered).run()
+        Server(job, LocalGrid({node: answers(node) for node in numbered}), lambda: numbered).run()
     except InterruptedLaunchError as error:
         sys.exit(error.exit_code)
     except FinLoRAError as error:

@@ -225,12 +225,14 @@ def _draw(ready: Ready) -> None:
     write_json(ready.start / DRAWN, drawn)
 
 
-def server_job(ready: Ready, clients: list[str]) -> ServerJob:
+def server_job(ready: Ready, clients: list[str], frame: dict[str, Any], **network: Any) -> ServerJob:
     """Return what the server is told.
 
     Args:
         ready: the training.
         clients: their names.
+        frame: the manifest without the rounds.
+        network: `patience` and `deliver`, where clients are on other machines.
     """
     wanted = ready.wanted
     return ServerJob(
@@ -244,7 +246,9 @@ def server_job(ready: Ready, clients: list[str]) -> ServerJob:
         terms=worker.terms(ready.plan, ready.base),
         timeout=wanted.timeout,
         launcher=os.getpid(),
+        frame=frame,
         privacy=asdict(wanted.privacy) if wanted.privacy else None,
+        **network,
     )
 
 

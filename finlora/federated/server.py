@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ from flwr.serverapp import Grid
 from finlora import events
 from finlora.errors import LaunchError
 from finlora.federated import dp, rounds, updates, wire
-from finlora.federated.jobs import ServerJob, Task, travels
+from finlora.federated.jobs import MANIFEST, ServerJob, Task, travels
+from finlora.federated.summary import completed
 from finlora.federated.updates import Tensors
+from finlora.files import write_json
 
 LOST_IN_A_ROW = 3
 """So many rounds without enough updates, one after another, end the training."""
@@ -45,11 +47,11 @@ class Server:
     Args:
         job: what is to be trained.
         grid: reaches the clients.
-        nodes: the clients' names by Flower's number.
+        connected: returns the names of the clients that are there now, by Flower's number.
     """
 
-    def __init__(self, job: ServerJob, grid: Grid, nodes: Mapping[int, str]) -> None:
-        self.job, self.grid, self.nodes = job, grid, nodes
+    def __init__(self, job: ServerJob, grid: Grid, connected: Callable[[], Mapping[int, str]]) -> None:
+        self.job, self.grid, self._connected = job, grid, connected
         self.privacy = dp.Privacy(**job.privacy) if job.privacy else None
         self.private = self.privacy is not None
         self.folder = Path(job.folder)
@@ -65,16 +67,43 @@ class Server:
         state = rounds.latest(self.folder)
         rounds.forget_from(self.folder, state.number + 1)
         tensors, records = state.tensors, list(state.records)
+        self._wait_for_clients()
         while len(records) < self.job.rounds and not self._budget_spent(records):
             record, tensors = self._round(len(records) + 1, tensors, records)
             records.append(record)
             self._check_lost(records)
         if all(record["lost"] for record in records):
             raise LaunchError("no round had enough updates, so nothing was trained")
+        manifest = completed(self.job.frame, records)
+        write_json(self.folder / MANIFEST, manifest)
+        if self.job.deliver:
+            self._deliver(tensors, manifest)
         self._emit("end", rounds=len(records))
 
     def _emit(self, event: str, **values: Any) -> None:
         events.append(self.job.events, event, **values)
+
+    def _wait_for_clients(self) -> None:
+        """Wait for all clients, for some time longer than for as many as a round needs."""
+        end = None
+        told: list[str] = []
+        while missing := sorted(set(self.job.clients) - set(self._reachable())):
+            if len(self.job.clients) - len(missing) >= self.job.min_clients:
+                end = end or time.monotonic() + self.job.patience
+                if time.monotonic() >= end:
+                    return
+            if missing != told:
+                self._emit("waiting", clients=missing)
+                told = missing
+            time.sleep(_POLL_SECONDS)
+
+    def _deliver(self, tensors: Tensors, manifest: Mapping[str, Any]) -> None:
+        """Give every client that took part the finished adapter; the training is over whoever misses it."""
+        self._set_up(tensors)
+        text = json.dumps(manifest)
+        task = Task("finish", self.job.rounds, self.job.aggregate, self.job.seed, manifest=text)
+        replies = self._ask(task, tensors, [name for name in self._reachable() if name in self.rows])
+        self._emit("delivered", clients=sorted(replies.answers))
 
     def _set_up(self, tensors: Tensors) -> None:
         """Tell the clients that are new the terms, and give them what is never trained; note who refuses."""
@@ -199,7 +228,10 @@ class Server:
         self, task: Task, tensors: Tensors, names: Sequence[str]
     ) -> Iterator[tuple[str, Message | None]]:
         """Send a task to clients and yield their replies as they come; None for one that has gone."""
-        numbers = {name: node for node, name in self.nodes.items()}
+        numbers = {name: node for node, name in self._connected().items() if name in names}
+        for name in set(names) - numbers.keys():
+            yield name, None
+        names = sorted(numbers)
         messages = [wire.ask(task, tensors, numbers[name], self.job.timeout) for name in names]
         waiting = dict(zip(self.grid.push_messages(messages), names, strict=True))
         end = time.monotonic() + self.job.timeout
@@ -219,7 +251,7 @@ class Server:
                 time.sleep(_POLL_SECONDS)
 
     def _reachable(self) -> list[str]:
-        return sorted(self.nodes[node] for node in self.grid.get_node_ids() if node in self.nodes)
+        return sorted(set(self._connected().values()) & set(self.job.clients))
 
     def _budget_spent(self, records: Sequence[Mapping[str, Any]]) -> bool:
         """Return whether one more round would spend more than --max-epsilon."""

@@ -1,0 +1,99 @@
+"""Flower's SuperNode as FinLoRA runs it: `python -m finlora.federated.supernode FILE`.
+
+A SuperNode of Flower runs whatever code its server sends, and for ever. This one runs the app of its own
+finlora,
+ends when it is sent another, and when its work is done.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from finlora import events
+from finlora.federated import deployment
+from finlora.federated.superlink import built
+from finlora.privacy import be_quiet
+from finlora.watch import end_with
+
+# What Flower writes when it can't connect, and what that means.
+_REFUSALS = {
+    "[code: 2004]": "the server does not know this key: send its operator the .pub file beside {key}",
+    "CERTIFICATE_VERIFY_FAILED": "the server at {server} can't prove who it is: its certificate is not "
+    "signed by {authority}, or is for another address",
+}
+
+
+def refusal(message: str, node: deployment.SuperNode) -> str:
+    """Return what a failure to connect means.
+
+    Args:
+        message: Flower's.
+        node: who could not connect.
+    """
+    for word, meaning in _REFUSALS.items():
+        if word in message:
+            return meaning.format(key=node.key, server=node.server, authority=node.authority)
+    return f"no connection to the server at {node.server}: {message.strip().splitlines()[-1]}"
+
+
+def _guard(node: deployment.SuperNode) -> None:
+    """Have Flower refuse foreign code, and tell in plain words why it can't connect."""
+    from flwr.supernode import fleet_http_connection as connection
+
+    content, digest = built()
+    unpack, leave = connection.fab_from_proto, connection.flwr_exit
+
+    def checked(sent: Any) -> Any:
+        fab = unpack(sent)
+        if fab.content != content:
+            _end(
+                node,
+                f"the server sent code that is not this finlora's ({digest[:12]}): nothing of it was run; "
+                "server and clients need the same version",
+            )
+        return fab
+
+    def told(code: int, message: str | None = None, **more: Any) -> None:
+        events.append(Path(node.events), "error", message=refusal(message or "", node))
+        leave(code, message, **more)
+
+    connection.fab_from_proto = checked
+    connection.flwr_exit = told
+
+
+def _end_when_done(node: deployment.SuperNode) -> None:
+    """Have Flower end when an answer has been sent, and the work is done."""
+    from flwr.supernode import start_client_internal as loop
+
+    push = loop._push_messages
+
+    def pushed(*args: Any, **more: Any) -> None:
+        push(*args, **more)
+        if Path(node.done).exists():
+            _end(node, None)
+
+    loop._push_messages = pushed
+
+
+def _end(node: deployment.SuperNode, fault: str | None) -> NoReturn:
+    if fault:
+        events.append(Path(node.events), "error", message=fault)
+    os._exit(1 if fault else 0)
+
+
+def main(told: Path) -> None:
+    """Run a SuperNode until its work is done."""
+    be_quiet()
+    node = deployment.SuperNode.read(told)
+    end_with(node.launcher)
+    from flwr.supernode.cli import flower_supernode
+
+    _guard(node)
+    _end_when_done(node)
+    sys.argv = ["flower-supernode", *node.arguments()]
+    flower_supernode()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
