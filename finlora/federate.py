@@ -140,15 +140,17 @@ def _write_jobs(ready: Ready, divided: Shards) -> None:
 
 def _frame(ready: Ready, divided: Shards) -> dict[str, Any]:
     sources = dict(divided.sources)
-    dataset = {
+    dataset: dict[str, Any] = {
         "sha256": next(iter(sources.values())) if len(sources) == 1 else digest(sources),
-        "rows": sum(one.rows for one in divided.clients),
         "partition": {
             "kind": divided.kind,
             "alpha": divided.alpha,
             "rows": {one.client: one.rows for one in divided.clients},
         },
     }
+    if ready.wanted.privacy:
+        # What depends on the rows and is not noised must not stand in what is published.
+        dataset = {"sha256": None, "partition": {"kind": divided.kind, "alpha": divided.alpha}}
     return manifest.frame(ready, [one.client for one in divided.clients], dataset)
 
 

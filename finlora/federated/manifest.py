@@ -15,11 +15,11 @@ def frame(ready: Ready, clients: Sequence[str], dataset: Mapping[str, Any]) -> d
     Args:
         ready: the training, its untrained adapter drawn.
         clients: names of all clients.
-        dataset: `sha256`, `rows` and `partition`, as far as this machine knows them.
+        dataset: `sha256` and `partition`, as far as this machine knows them; None for what is not told.
     """
     made, wanted = ready.plan, ready.wanted
     drawn = json.loads((ready.start / DRAWN).read_text(encoding="utf-8"))
-    report = {"rows": dataset["rows"], "validation": 0}
+    report = {"validation": 0}
     history = manifest.History(
         rows={"report": report, "prompt": drawn["prompt"], "pad": drawn["pad"]},
         built=drawn["built"],

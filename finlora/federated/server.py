@@ -174,7 +174,8 @@ class Server:
         counts = {name: replies.answers[name][0] for name in names}
         total = sum(int(counts[name]["rows"]) for name in names)
         weighed = sum(counts[name]["loss"] * counts[name]["rows"] for name in names)
-        return {"clients": counts, "loss": weighed / total if total else None}
+        loss = weighed / total if total else None
+        return {"clients": counts, "loss": loss, "rows": sum(self.rows.values())}
 
     def _mean(self, replies: _Replies, sent: Tensors) -> Tensors:
         clients = {name: tensors for name, (_, tensors) in replies.answers.items()}

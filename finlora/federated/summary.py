@@ -1,6 +1,7 @@
-"""What all rounds of a federated training come to, as the manifest tells it; only their records are needed."""
+"""What all rounds of a federated training come to, as the manifest tells it; records are all it needs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from finlora.federated.dp import Privacy
@@ -22,6 +23,7 @@ def completed(frame: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) ->
     done = [record for record in records if not record["lost"]]
     told = [counts for record in done for counts in record["clients"].values()]
     totals = {key: None if private else sum(counts[key] for counts in told) for key in COUNTS}
+    rows = None if private else records[-1]["rows"]
     if private:
         asked = Privacy(**federated["privacy"])
         parameters = frame["built"]["trainable_parameters"]
@@ -32,12 +34,14 @@ def completed(frame: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) ->
         "steps": totals["steps"],
         "seconds": round(sum(record["seconds"] for record in records), 1),
         "losses": {
-            "train": [[record["round"], record["loss"]] for record in done if not private],
+            # Over the steps of all clients together.
+            "train": [] if private else [[*point] for point in zip(_steps(done), _losses(done), strict=True)],
             "validation": [],
         },
         "dataset": {
             **frame["dataset"],
-            "train": totals["rows"],
+            "rows": rows,
+            "train": rows,
             "tokens": totals["tokens"],
             "trained_tokens": totals["trained_tokens"],
             "dropped": {"count": totals["dropped"], "reason": "longer than sequence_len, in every round"},
@@ -51,3 +55,12 @@ def completed(frame: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) ->
             "learning_rates": [record["learning_rate"] for record in records],
         },
     }
+
+
+def _steps(records: Sequence[Mapping[str, Any]]) -> Iterator[int]:
+    """Yield how many steps all clients together had done by the end of each round."""
+    return accumulate(sum(counts["steps"] for counts in record["clients"].values()) for record in records)
+
+
+def _losses(records: Sequence[Mapping[str, Any]]) -> list[float]:
+    return [record["loss"] for record in records]
