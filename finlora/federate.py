@@ -3,7 +3,7 @@
 import json
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,10 +80,11 @@ def simulate(
         divided = shards.write(ready.folder / "shards", parts, division, made.run.seed, sources)
         _tell(made, divided, say)
         preparation.begin(ready, {"clients": {one.client: one.sha256 for one in divided.clients}}, say)
-        for line in _advice(ready, len(names)):
+        for line in advice(ready, len(names)):
             say(line)
         _write_jobs(ready, divided)
-        _run(flower, ready, on_event)
+        command = [str(flower), "-m", "finlora.federated.local_grid", str(ready.folder)]
+        serve(ready, command, environment.variables(), on_event)
         return publish(ready)
 
 
@@ -106,7 +107,8 @@ def _tell(made: Plan, divided: Shards, say: Say) -> None:
         say("nothing is held out of a federated training: val_set_size is not used")
 
 
-def _advice(ready: Ready, clients: int) -> list[str]:
+def advice(ready: Ready, clients: int) -> list[str]:
+    """Return what is said of the privacy before the start; nothing where none is asked for."""
     wanted = ready.wanted
     if wanted.privacy is None:
         return []
@@ -154,14 +156,24 @@ def _frame(ready: Ready, divided: Shards) -> dict[str, Any]:
     return manifest.frame(ready, [one.client for one in divided.clients], dataset)
 
 
-def _run(flower: Path, ready: Ready, on_event: OnEvent) -> None:
-    """Have Flower's server and clients train the rounds that are left."""
+def serve(ready: Ready, command: list[str], variables: Mapping[str, str | None], on_event: OnEvent) -> None:
+    """Have the server of Flower lead its clients through the rounds that are left.
+
+    Args:
+        ready: the training, its job files written.
+        command: what to start.
+        variables: for its environment.
+        on_event: takes events of the server as they come.
+
+    Raises:
+        LaunchError: it failed or was interrupted; rounds that are over stay.
+    """
     for name in ("events.jsonl", MANIFEST):
         (ready.folder / name).unlink(missing_ok=True)
     launch.train(
-        [str(flower), "-m", "finlora.federated.local_grid", str(ready.folder)],
+        command,
         cwd=ready.plan.root,
-        env=environment.variables(),
+        env=variables,
         log=ready.folder / "server.log",
         events=ready.folder / "events.jsonl",
         on_event=on_event,

@@ -58,8 +58,19 @@ class Rounds:
             self._client(event)
         elif kind == "dropped":
             self.line(f"{event['client']} dropped out: {event['why']}")
+        elif kind == "link":
+            self.line(f"listening at {event['host']}:{event['port']}")
+        elif kind == "waiting":
+            self.line(f"waiting for {', '.join(event['clients'])}")
+        elif kind == "setup":
+            self._met(event)
         elif kind == "kept":
             self.line(_told(event, self._rounds) + self._left(event["round"]))
+
+    def _met(self, event: dict[str, Any]) -> None:
+        for name in event["new"]:
+            rows = event["rows"].get(name)
+            self.line(f"{name} takes part" + (f" with {rows:,} rows" if rows else ""))
 
     def _round(self, number: int, clients: int) -> None:
         if self._first is None:
@@ -95,6 +106,31 @@ class Rounds:
             self._bar.console.print(text, highlight=False, markup=False)
         else:
             display.say(text)
+
+
+class Tasks:
+    """Shows what a client of a federated training is asked to do, a line for each."""
+
+    def __enter__(self) -> "Tasks":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave nothing behind."""
+
+    def show(self, event: dict[str, Any]) -> None:
+        """Take one event of the client."""
+        kind, task = event["event"], event.get("task")
+        if kind == "task" and task == "train":
+            display.say(f"round {event['round']} of {event['rounds']}: training")
+        elif kind == "done" and task == "setup":
+            display.say("the server's terms are this machine's; waiting for the rounds")
+        elif kind == "done" and task == "train":
+            counts = event["counts"]
+            display.say(
+                f"round {event['round']}: {counts['rows']} rows, loss {counts['loss']:.4f}; adapter sent"
+            )
+        elif kind == "failed":
+            display.say(f"failed: {event['why']}")
 
 
 def _told(record: dict[str, Any], rounds: int) -> str:

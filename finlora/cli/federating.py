@@ -5,7 +5,23 @@ from typing import Any
 
 import click
 
-from finlora.cli.shared import load_config, print_json, warn_of_others, with_config, with_json, with_offline
+from finlora.cli.shared import (
+    FILE,
+    load_config,
+    print_json,
+    warn_of_others,
+    with_config,
+    with_json,
+    with_offline,
+)
+
+# Options that say nothing to a machine in another role.
+_OF_SIMULATION = ("clients", "partition")
+_OF_SERVER = (
+    *("rounds", "aggregate", "min_clients", "clients", "partition"),
+    *("dp_clip", "dp_noise", "dp_delta", "max_epsilon"),
+)
+_OF_ROUNDS = ("resume", "fresh")
 
 
 @click.command()
@@ -68,6 +84,12 @@ def federate(
     resume: bool,
     fresh: bool,
     as_json: bool,
+    deploy: bool,
+    listen: str | None,
+    join: str | None,
+    data: Path | None,
+    member: str | None,
+    credentials: Path | None,
     **given: Any,
 ) -> None:
     """Train the run NAME over several institutions: rows stay, adapters travel, Flower leads.
@@ -77,16 +99,29 @@ def federate(
       finlora federate sentiment_smollm2_135m_fp16_r8 --clients 4 --rounds 3
       finlora federate sentiment_smollm2_135m_fp16_r8 --rounds 3 --partition dirichlet:0.5 --as unlike
       finlora federate sentiment_smollm2_135m_fp16_r8 --rounds 3 --partition files:banks/
+      finlora federate sentiment_smollm2_135m_fp16_r8 --rounds 3 --deploy --listen bank-a.example:8000
+      finlora federate sentiment_smollm2_135m_fp16_r8 --join bank-a.example:8000 --data ours.jsonl
     """
-    from finlora import display, federate
+    from finlora import display, federate, federate_network
     from finlora import federate_display as shown
+    from finlora.federated import credentials as held
     from finlora.federated import dp
     from finlora.federated.partition import parse
     from finlora.federated.preparation import Wanted
     from finlora.training_plan import Options
 
+    _check_roles(deploy, listen, join, data)
     file = load_config(config)
     warn_of_others(file, name)
+    folder = credentials or file.root / held.FOLDER
+    options = Options(**given)
+    if join and data:
+        _refuse_with("--join", {"the server decides it": _OF_SERVER, "it goes on by itself": _OF_ROUNDS})
+        who = held.of_member(folder, member)
+        with shown.Tasks() as tasks:
+            joined = federate_network.join(file, name, join, data, who, options, display.say, tasks.show)
+        _print_joined(joined, as_json)
+        return
     wanted = Wanted(
         rounds=rounds,
         min_clients=min_clients,
@@ -94,11 +129,50 @@ def federate(
         privacy=dp.asked(dp_clip, dp_noise, dp_delta, max_epsilon),
         resume=resume,
         fresh=fresh,
-        options=Options(**given),
+        options=options,
     )
     with shown.Rounds(rounds) as progress:
-        result = federate.simulate(file, name, parse(partition), clients, wanted, display.say, progress.show)
+        if deploy and listen:
+            _refuse_with("--deploy", {"each institution has its own rows": _OF_SIMULATION})
+            result = federate_network.lead(file, name, listen, folder, wanted, display.say, progress.show)
+        else:
+            result = federate.simulate(
+                file, name, parse(partition), clients, wanted, display.say, progress.show
+            )
     if as_json:
         print_json({"folder": str(result.folder), "rounds": result.records, "manifest": result.manifest})
     else:
         shown.finished(result)
+
+
+def _check_roles(deploy: bool, listen: str | None, join: str | None, data: Path | None) -> None:
+    from finlora.errors import UsageError
+
+    if deploy and join:
+        raise UsageError("--deploy leads a training and --join takes part in one; do both in two terminals")
+    if deploy != bool(listen):
+        raise UsageError(
+            "leading over the network takes --deploy --listen HOST:PORT, as members reach this machine"
+        )
+    if bool(join) != bool(data):
+        raise UsageError("taking part takes --join HOST:PORT and --data FILE, the rows of this institution")
+
+
+def _refuse_with(role: str, reasons: dict[str, tuple[str, ...]]) -> None:
+    """Refuse options that a role would ignore."""
+    from finlora.errors import UsageError
+
+    context = click.get_current_context()
+    given = click.core.ParameterSource.COMMANDLINE
+    for why, names in reasons.items():
+        for name in names:
+            if context.get_parameter_source(name) == given:
+                option = "--" + name.replace("_", "-")
+                raise UsageError(f"{option} has no meaning with {role}: {why}; leave it out")
+
+
+def _print_joined(joined: Any, as_json: bool) -> None:
+    if as_json:
+        print_json({"folder": str(joined.folder)})
+    else:
+        click.echo(f"adapter: {joined.folder}")

@@ -12,7 +12,7 @@ from typing import Any
 from flwr.app import Message
 from safetensors.numpy import load_file, save_file
 
-from finlora import launch
+from finlora import events, launch
 from finlora.adapters import WEIGHTS
 from finlora.errors import FinLoRAError, InterruptedLaunchError
 from finlora.federated import wire
@@ -20,7 +20,7 @@ from finlora.federated.jobs import DONE, GLOBAL, KEPT, REPLY, REQUEST, TRAINED, 
 from finlora.federated.updates import Tensors
 from finlora.files import write_json
 
-WORKER_LOG, WORKER_EVENTS = "worker.log", "worker.jsonl"
+EVENTS, WORKER_LOG, WORKER_EVENTS = "events.jsonl", "worker.log", "worker.jsonl"
 
 
 def handle(message: Message, job: ClientJob) -> Message:
@@ -33,23 +33,27 @@ def handle(message: Message, job: ClientJob) -> Message:
     Raises:
         InterruptedLaunchError: this process was told to end.
     """
+    seen = Path(job.folder) / EVENTS
     try:
         task, tensors = wire.asked(message)
+        events.append(seen, "task", task=task.kind, round=task.round, rounds=task.rounds)
         reply = _work(task, tensors, job)
         if "failure" in reply:
+            events.append(seen, "failed", why=reply.get("why", reply["failure"]))
             return wire.failure(message, reply["failure"])
         update = _update(task, Path(job.folder)) if task.kind == "train" else {}
+        events.append(seen, "done", task=task.kind, round=task.round, counts=reply["counts"])
         if task.kind == "finish":
             (Path(job.folder) / DONE).touch()
         return wire.answer(message, {} if task.private else reply["counts"], update)
     except InterruptedLaunchError:
         raise
     except FinLoRAError as error:
-        _note(job, str(error))
+        events.append(seen, "failed", why=str(error))
         return wire.failure(message, "training")
     except Exception as error:
         # Nothing of it may cross: its text can hold a row or a path.
-        _note(job, f"{type(error).__name__}: {error}")
+        events.append(seen, "failed", why=f"{type(error).__name__}: {error}")
         return wire.failure(message, "fault")
 
 
@@ -86,8 +90,3 @@ def _update(task: Task, folder: Path) -> Tensors:
 def _save(tensors: Tensors, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     save_file(tensors, folder / WEIGHTS)
-
-
-def _note(job: ClientJob, text: str) -> None:
-    with (Path(job.folder) / WORKER_LOG).open("a", encoding="utf-8") as file:
-        file.write(f"{text}\n")

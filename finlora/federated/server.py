@@ -117,7 +117,8 @@ class Server:
         for name, (counts, _) in sorted(replies.answers.items()):
             self.rows[name] = int(counts.get("rows", 0))
         self.refused |= replies.dropped
-        self._emit("setup", clients=self.rows, refused=replies.dropped)
+        told = {} if self.private else self.rows
+        self._emit("setup", new=sorted(replies.answers), rows=told, refused=replies.dropped)
         if len(self.job.clients) - len(self.refused) < self.job.min_clients:
             reasons = "; ".join(f"{name}: {why}" for name, why in sorted(self.refused.items()))
             raise LaunchError(f"fewer than --min-clients {self.job.min_clients} clients are left: {reasons}")

@@ -71,15 +71,13 @@ def terms(made: Plan, base: models.BaseModel) -> dict[str, Any]:
 def set_up(file: ConfigFile, job: ClientJob, task: Task) -> dict[str, Any]:
     """Agree to the terms, count the rows, and write down what PEFT needs beside the tensors."""
     made, base = _plan(file, job)
-    for line in _differences(json.loads(task.terms), json.loads(json.dumps(terms(made, base)))):
-        _say(f"not what the server trains: {line}")
-        return {"failure": "terms"}
+    if line := "; ".join(_differences(json.loads(task.terms), json.loads(json.dumps(terms(made, base))))):
+        return {"failure": "terms", "why": f"the server would train something else: {line}"}
     rows = len(data.read_rows(Path(job.data)))
     try:
         check_enough({job.name: rows}, made.run.num_epochs, task.rounds)
     except UsageError as error:
-        _say(str(error))
-        return {"failure": "rows"}
+        return {"failure": "rows", "why": str(error)}
     settings = peft_config(made.run, made.machine.target_modules or (), base.name)
     write_json(Path(job.folder) / GLOBAL / adapters.PEFT_CONFIG, settings)
     return {"counts": {"rows": rows}}
