@@ -1,4 +1,4 @@
-"""A federated training over a network: one machine leads, institutions join from theirs, with their own rows."""
+"""A federated training over a network: one machine leads, institutions join with their own rows."""
 
 import os
 import re

@@ -56,6 +56,17 @@ _OF_ROUNDS = ("resume", "fresh")
 )
 @click.option("--dp-delta", type=float, metavar="D", help="Differential privacy: delta; default: 1e-5.")
 @click.option("--max-epsilon", type=float, metavar="E", help="Stop before a round that would spend more.")
+@click.option("--deploy", is_flag=True, help="Lead institutions that join over a network; needs --listen.")
+@click.option("--listen", metavar="HOST:PORT", help="With --deploy: where members reach this machine.")
+@click.option("--join", metavar="HOST:PORT", help="Take part in a training that another machine leads.")
+@click.option("--data", type=FILE, help="With --join: this institution's rows; they stay here.")
+@click.option("--member", metavar="NAME", help="With --join: which key of the credentials is yours.")
+@click.option(
+    "--credentials",
+    type=FILE,
+    metavar="FOLDER",
+    help="With --deploy and --join: certificates and keys; default: federation/ of the project.",
+)
 @click.option(
     "--num-processes", "processes", type=click.IntRange(1, 65536), help="Training processes of a client."
 )

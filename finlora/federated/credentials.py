@@ -1,7 +1,7 @@
 """Certificates and keys of a federation in one folder: who must hold what, and how it is made.
 
-The server holds `ca.crt`, `server.crt`, `server.key` and the members' public keys; a member holds `ca.crt` and
-its own key pair. All are made with openssl and ssh-keygen, or come from a bank's own authority.
+The server holds `ca.crt`, `server.crt`, `server.key` and the members' public keys; a member holds `ca.crt`
+and its own key pair. All are made with openssl and ssh-keygen, or come from a bank's own authority.
 """
 
 from collections.abc import Sequence
@@ -64,7 +64,7 @@ def of_server(folder: Path, host: str) -> ServerCredentials:
     members = {path.stem: path for path in sorted((folder / MEMBERS).glob("*.pub"))}
     if len(members) < 2:
         raise UsageError(
-            f"{folder / MEMBERS}: {len(members)} public keys lie there; a federation has two members or more\n"
+            f"{folder / MEMBERS}: {len(members)} public keys lie there, but a federation has two members\n"
             f"Each makes its key and sends its NAME.pub, which goes there:\n  {_ssh_keygen(Path('NAME'))}"
         )
     if odd := [path.name for name, path in members.items() if not RUN_NAME.fullmatch(name)]:
