@@ -14,7 +14,7 @@ from finlora.config import ConfigFile
 from finlora.errors import UsageError
 from finlora.federate import Federated
 from finlora.federated import credentials, deployment, environment, manifest, preparation
-from finlora.federated.jobs import CLIENT_JOB, CLIENTS, DONE, SERVER_JOB, ClientJob
+from finlora.federated.jobs import CLIENT_JOB, CLIENTS, DONE, EVENTS, SERVER_JOB, ClientJob
 from finlora.federated.preparation import Ready, Wanted
 from finlora.machine_checks import check_machine, check_packages
 from finlora.training_plan import Options, Plan
@@ -127,7 +127,7 @@ def join(
     shelf = adapters.place(made.root, f"{made.run.variant}_fed", made.name)
     folder = preparation.folder_of(made) / CLIENTS / member.name
     with finetune.alone(folder, f"{name} as {member.name}"):
-        for left in (DONE, "events.jsonl"):
+        for left in (DONE, EVENTS):
             (folder / left).unlink(missing_ok=True)
         job = ClientJob(
             name=member.name,
@@ -149,7 +149,7 @@ def join(
             authority=str(member.authority.absolute()),
             key=str(member.key.absolute()),
             done=str(folder / DONE),
-            events=str(folder / "events.jsonl"),
+            events=str(folder / EVENTS),
             launcher=os.getpid(),
         )
         node.write(folder / "supernode.json")
@@ -160,7 +160,7 @@ def join(
             cwd=made.root,
             env=deployment.variables(flower, folder, folder / CLIENT_JOB),
             log=folder / "supernode.log",
-            events=folder / "events.jsonl",
+            events=folder / EVENTS,
             on_event=on_event,
         )
     return Joined(shelf)

@@ -16,11 +16,22 @@ from finlora import events, launch
 from finlora.adapters import WEIGHTS
 from finlora.errors import FinLoRAError, InterruptedLaunchError
 from finlora.federated import wire
-from finlora.federated.jobs import DONE, GLOBAL, KEPT, REPLY, REQUEST, TRAINED, ClientJob, Task, travels
+from finlora.federated.jobs import (
+    DONE,
+    EVENTS,
+    GLOBAL,
+    KEPT,
+    REPLY,
+    REQUEST,
+    TRAINED,
+    ClientJob,
+    Task,
+    travels,
+)
 from finlora.federated.updates import Tensors
 from finlora.files import write_json
 
-EVENTS, WORKER_LOG, WORKER_EVENTS = "events.jsonl", "worker.log", "worker.jsonl"
+WORKER_LOG, WORKER_EVENTS = "worker.log", "worker.jsonl"
 
 
 def handle(message: Message, job: ClientJob) -> Message:

@@ -21,6 +21,9 @@ KEPT, GLOBAL, TRAINED = "kept", "global", "trained"
 MANIFEST = "manifest.json"
 """File of the server: the manifest of the finished training."""
 
+EVENTS = "client.jsonl"
+"""File of a client that takes its events; those of its trainings lie beside it."""
+
 DONE = "done"
 """File of a client that appears once it has the finished adapter."""
 
