@@ -1,3 +1,3 @@
 """FinLoRA: tune language models for finance with LoRA, and know what was trained."""
 
-__version__ = "0.5.0"
+__version__ = "0.6.0"
