@@ -122,7 +122,7 @@ def test_a_killed_training_goes_on_and_ends_with_the_very_same_adapter(file, und
         assert signal_of_end(pid)
     assert processes_of(folder) == []
     assert not (file.root / "lora_adapters" / "fp16_r8_fed" / "killed").exists()
-    with pytest.raises(UsageError, match=r"1 of 2 rounds .* --resume"):
+    with pytest.raises(UsageError, match=r"(?s)1 of 2 rounds .* --resume"):
         simulate(file, "one", "killed", rounds=2)
     result, _ = simulate(file, "one", "killed", rounds=2, resume=True)
     assert training.same(result.folder, undisturbed[0].folder)
