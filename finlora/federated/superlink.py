@@ -51,19 +51,24 @@ class Gate:
     asked = threading.Event()
     """Set when an operator's request has come to this process."""
 
+    ready = threading.Event()
+    """Set when the members are registered: a client that came before would be told that it is none."""
+
     def __init__(self, app: Callable[[_Scope, _Receive, _Send], Awaitable[None]]) -> None:
         self.app = app
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
-        """Pass a request on, or answer 403."""
-        if not allowed(scope):
-            if scope["type"] == "http":
-                await send({"type": "http.response.start", "status": 403, "headers": []})
-                await send({"type": "http.response.body", "body": b""})
-            return
-        if scope.get("path", "").startswith(_OPERATORS):
-            self.asked.set()
-        await self.app(scope, receive, send)
+        """Pass a request on, or answer 403 (never) or 503 (not yet: clients ask again)."""
+        path = scope.get("path", "")
+        early = path.startswith(_CLIENTS) and not self.ready.is_set()
+        if allowed(scope) and not early:
+            if path.startswith(_OPERATORS):
+                self.asked.set()
+            await self.app(scope, receive, send)
+        elif scope["type"] == "http":
+            status = 503 if early else 403
+            await send({"type": "http.response.start", "status": status, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
 
 
 class Operator:
@@ -97,6 +102,7 @@ class Operator:
         if not Gate.asked.is_set():
             return f"{self.link.host}:{self.link.port} is served by another program; take another port"
         self._register(known)
+        Gate.ready.set()
         self._stop_others()
         number = self._start()
         events.append(Path(self.link.events), "link", host=self.link.host, port=self.link.port)

@@ -1,5 +1,6 @@
-"""What a deployment on this machine takes: certificates, keys, ports, a proxy that records, and apps without torch."""
+"""What a deployment on this machine takes: certificates, keys, ports, a proxy that records."""
 
+import contextlib
 import datetime
 import ipaddress
 import os
@@ -131,9 +132,9 @@ def processes(word):
     """Return the processes that have a word in their environment, the dead left out."""
     found = {}
     for place in Path("/proc").glob("[0-9]*"):
-        if place.name == str(os.getpid()) or not os.access(place / "environ", os.R_OK):
-            continue
-        status = place / "stat"
-        if word.encode() in (place / "environ").read_bytes() and b") Z " not in status.read_bytes():
-            found[int(place.name)] = (place / "cmdline").read_bytes().split(b"\0")[1].decode()
+        # Some end while they are looked at, and others are not ours to look at.
+        with contextlib.suppress(OSError):
+            dead = b") Z " in (place / "stat").read_bytes()
+            if not dead and word.encode() in (place / "environ").read_bytes():
+                found[int(place.name)] = (place / "cmdline").read_bytes().replace(b"\0", b" ").decode()
     return found
