@@ -114,28 +114,21 @@ class Operator:
                 return None if ended == "completed" else f"the training {ended}: {run.status.details}"
             time.sleep(_POLL_SECONDS)
 
-    def _nodes(self) -> dict[str, Any]:
-        """Return what is registered, by public key."""
+    def _nodes(self) -> set[bytes]:
+        """Return the keys that are registered."""
         from flwr.proto.control_pb2 import ListNodesRequest
 
-        nodes = self.client.ListNodes(ListNodesRequest()).nodes_info
-        return {node.public_key: node for node in nodes if node.status != "unregistered"}
+        return {node.public_key for node in self.client.ListNodes(ListNodesRequest()).nodes_info}
 
-    def _register(self, known: dict[str, Any]) -> None:
-        """Make the registered keys those of the members, and their names too."""
+    def _register(self, known: set[bytes]) -> None:
+        """Register the keys of the members that are not, each with its name."""
         from cryptography.hazmat.primitives.serialization import load_ssh_public_key
-        from flwr.proto.control_pb2 import RegisterNodeRequest, UnregisterNodeRequest
+        from flwr.proto.control_pb2 import RegisterNodeRequest
         from flwr.supercore.primitives.asymmetric import public_key_to_bytes
 
-        wanted = {
-            public_key_to_bytes(load_ssh_public_key(Path(file).read_bytes())): name
-            for name, file in self.link.members.items()
-        }
-        for key, node in known.items():
-            if wanted.get(key) != node.name:
-                self.client.UnregisterNode(UnregisterNodeRequest(node_id=node.node_id))
-        for key, name in wanted.items():
-            if key not in known or known[key].name != name:
+        for name, file in self.link.members.items():
+            key = public_key_to_bytes(load_ssh_public_key(Path(file).read_bytes()))
+            if key not in known:
                 self.client.RegisterNode(RegisterNodeRequest(public_key=key, name=name))
 
     def _stop_others(self) -> None:

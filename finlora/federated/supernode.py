@@ -34,7 +34,8 @@ def refusal(message: str, node: deployment.SuperNode) -> str:
     for word, meaning in _REFUSALS.items():
         if word in message:
             return meaning.format(key=node.key, server=node.server, authority=node.authority)
-    return f"no connection to the server at {node.server}: {message.strip().splitlines()[-1]}"
+    *_, last = message.strip().split("\n")
+    return f"no connection to the server at {node.server}: {last}"
 
 
 def _guard(node: deployment.SuperNode) -> None:
@@ -92,7 +93,12 @@ def main(told: Path) -> None:
     _guard(node)
     _end_when_done(node)
     sys.argv = ["flower-supernode", *node.arguments()]
-    flower_supernode()
+    try:
+        flower_supernode()
+    finally:
+        # Of several errors the first is told: this one where nothing else explains the end.
+        gone = f"the server at {node.server} let this client go: it was set up anew; start the client again"
+        events.append(Path(node.events), "error", message=gone)
 
 
 if __name__ == "__main__":

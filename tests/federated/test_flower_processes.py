@@ -1,142 +1,34 @@
 """SuperLink and SuperNodes for real: who gets in, what crosses, what they say, and that all of them go."""
 
-import contextlib
 import json
 import os
 import select
+import shutil
 import signal
-import ssl
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
-import httpx
 import pytest
 
-from finlora import launch
-from finlora.errors import LaunchError
-from finlora.federated import deployment
 from tests.federated.network import (
     FLOWER,
+    MEMBERS,
     ROOT,
+    Place,
     Recorder,
     authority,
-    free_ports,
-    member_key,
+    fails,
     needs_flower,
     processes,
 )
 
 pytestmark = [pytest.mark.slow, needs_flower]
-MEMBERS = ("bank_a", "bank_b")
-
-
-class Place:
-    """A federation on this machine: one server, two members, and who else wants in."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.certificates = authority(folder / "certificates", "127.0.0.1")
-        (folder / "keys").mkdir()
-        self.keys = {name: member_key(folder / "keys", name) for name in (*MEMBERS, "stranger")}
-        port, *own = free_ports(7)
-        self.own = iter(own)
-        self.link = deployment.SuperLink(
-            folder=str(folder / "server"),
-            host="127.0.0.1",
-            port=port,
-            authority=str(self.certificates / "ca.crt"),
-            certificate=str(self.certificates / "server.crt"),
-            key=str(self.certificates / "server.key"),
-            members={name: f"{self.keys[name]}.pub" for name in MEMBERS},
-            events=str(folder / "server.jsonl"),
-            launcher=os.getpid(),
-        )
-
-    def node(self, name, **changes):
-        return replace(
-            deployment.SuperNode(
-                server=f"127.0.0.1:{self.link.port}",
-                authority=self.link.authority,
-                key=str(self.keys[name]),
-                port=next(self.own),
-                done=str(self.folder / f"{name}.done"),
-                events=str(self.folder / f"{name}.jsonl"),
-                launcher=os.getpid(),
-            ),
-            **changes,
-        )
-
-    def prepare(self, name, program, told, **job):
-        """Write what a program is told; return its command and its environment."""
-        folder = self.folder / name
-        folder.mkdir(exist_ok=True)
-        told.write(folder / f"{program}.json")
-        (folder / "job.json").write_text(json.dumps({"events": told.events, **job}))
-        path = os.pathsep.join([str(ROOT / "tests" / "federated" / "stand_in"), str(ROOT)])
-        variables = deployment.variables(FLOWER, folder, folder / "job.json")
-        return deployment.command(FLOWER, program, folder / f"{program}.json"), {
-            **variables,
-            "PYTHONPATH": path,
-        }
-
-    def run(self, name, program, told, env=None, on_event=None, **job):
-        """Run a program to its end and return its events."""
-        argv, variables = self.prepare(name, program, told, **job)
-        seen = []
-
-        def hear(event):
-            seen.append(event)
-            if on_event:
-                on_event(event)
-
-        launch.train(
-            argv,
-            cwd=self.folder,
-            env={**variables, **(env or {})},
-            log=self.folder / f"{name}.log",
-            events=Path(told.events),
-            on_event=hear,
-        )
-        return seen
-
-    def serve(self, on_event=None, **more):
-        return self.run("server", "superlink", self.link, on_event=on_event, **{"clients": 2, **more})
-
-    def join(self, node, **more):
-        name = Path(node.events).stem
-        return self.run(name, "supernode", node, **{"done": node.done, "adds": len(name), **more})
-
-    @contextlib.contextmanager
-    def at_once(self):
-        """Yield what runs several programs at once; what still runs at the end is killed."""
-        with ThreadPoolExecutor(6) as pool:
-            try:
-                yield pool
-            finally:
-                for pid in processes(str(self.folder)):
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
-
-    def ask_as_operator(self, source):
-        """Ask what operators ask, from an address of this machine."""
-        trusted = ssl.create_default_context(cafile=self.link.authority)
-        with httpx.Client(transport=httpx.HTTPTransport(verify=trusted, local_address=source)) as client:
-            place = f"https://127.0.0.1:{self.link.port}/v1/control/list-nodes"
-            return client.post(place, headers={"content-type": "application/protobuf"}).status_code
 
 
 @pytest.fixture
 def place(tmp_path):
     return Place(tmp_path)
-
-
-def fails(work):
-    with pytest.raises(LaunchError) as fault:
-        work()
-    return str(fault.value)
 
 
 def test_members_train_strangers_stay_out_and_nothing_else_crosses(place):
@@ -210,6 +102,41 @@ def test_code_that_is_not_ours_is_not_run(place):
     assert not mark.exists()
 
 
+def killed_when(place, word):
+    """Return what kills the SuperLink itself at an event."""
+
+    def hear(event):
+        if event["event"] == word:
+            for pid, command in processes(str(place.folder / "server" / "flower")).items():
+                if "finlora.federated.superlink" in command:
+                    os.kill(pid, signal.SIGKILL)
+
+    return hear
+
+
+def test_clients_come_back_to_a_server_that_was_killed(place):
+    with place.at_once() as pool:
+        members = [pool.submit(place.join, place.node(name)) for name in MEMBERS]
+        assert "killed" in fails(lambda: place.serve(on_event=killed_when(place, "online")))
+        # The app of the server outlives it by seconds on its own; none is left here.
+        assert processes(str(place.folder / "server" / "flower")) == {}
+        place.link = replace(place.link, events=str(place.folder / "again.jsonl"))
+        seen = pool.submit(place.serve).result(timeout=120)
+        left = [member.result(timeout=60) for member in members]
+    assert [event["event"] for event in seen] == ["link", "online", *["reply"] * 4]
+    assert left == [[], []]
+
+
+def test_who_is_no_member_any_more_is_let_go(place):
+    with place.at_once() as pool:
+        former = pool.submit(fails, lambda: place.join(place.node("bank_a")))
+        fails(lambda: place.serve(on_event=killed_when(place, "online"), clients=1))
+        members = {"bank_b": place.link.members["bank_b"]}
+        place.link = replace(place.link, members=members, events=str(place.folder / "again.jsonl"))
+        pool.submit(place.serve)
+        assert "let this client go" in former.result(timeout=90)
+
+
 LAUNCHER = """
 import json, os, sys
 from dataclasses import replace
@@ -241,3 +168,34 @@ def test_everything_goes_with_the_launcher(place, number):
         poll.register(fd, select.POLLIN)
         assert poll.poll(20_000)
     assert processes(str(place.folder / "server" / "flower")) == {}
+
+
+UNSHARE = ["unshare", "--user", "--map-root-user", "--net", "--mount"]
+separable = (
+    shutil.which("ip") is not None
+    and shutil.which("unshare") is not None
+    and subprocess.run([*UNSHARE, "ip", "netns", "list"], capture_output=True, check=False).returncode == 0
+)
+
+
+@pytest.mark.skipif(not separable, reason="no network namespaces on this machine")
+def test_members_on_networks_of_their_own(tmp_path):
+    done = subprocess.run(
+        [*UNSHARE, sys.executable, "-m", "tests.federated.namespaces", tmp_path],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert sorted((event["round"], event["client"]) for event in told["seen"][2:]) == [
+        (number, name) for number in (0, 1) for name in MEMBERS
+    ]
+    assert told["left"] == [[], []]
+    assert told["operator"] == ["403"]
+    # Members can't see each other: nothing answers there.
+    assert "TimeoutError" in told["beside"] or "No route" in told["beside"]
+    assert processes(str(tmp_path)) == {}
