@@ -83,7 +83,6 @@ class SuperNode:
         server: host and port of the SuperLink.
         authority: certificate of the authority that signed the server's.
         key: this client's private key (OpenSSH, P-384).
-        port: of this machine alone, over which it talks to the app.
         done: file that the app writes before its last answer; with that sent, the SuperNode ends.
         events: file to append events to.
         launcher: process id of FinLoRA.
@@ -92,7 +91,6 @@ class SuperNode:
     server: str
     authority: str
     key: str
-    port: int
     done: str
     events: str
     launcher: int
@@ -111,7 +109,6 @@ class SuperNode:
         return [
             *("--superlink", self.server, "--root-certificates", self.authority),
             *("--auth-supernode-private-key", self.key),
-            *("--host", "127.0.0.1", "--port", str(self.port)),
         ]
 
 

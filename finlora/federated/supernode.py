@@ -6,6 +6,7 @@ ends when it is sent another, and when its work is done.
 """
 
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -83,6 +84,11 @@ def _end(node: deployment.SuperNode, fault: str | None) -> NoReturn:
     os._exit(1 if fault else 0)
 
 
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
 def main(told: Path) -> None:
     """Run a SuperNode until its work is done."""
     be_quiet()
@@ -92,7 +98,9 @@ def main(told: Path) -> None:
 
     _guard(node)
     _end_when_done(node)
-    sys.argv = ["flower-supernode", *node.arguments()]
+    # Over it the node talks to its app; several nodes may run on one machine.
+    own = ["--host", "127.0.0.1", "--port", str(_free_port())]
+    sys.argv = ["flower-supernode", *node.arguments(), *own]
     try:
         flower_supernode()
     finally:

@@ -82,13 +82,10 @@ def authority(folder, *hosts):
     return folder
 
 
-def free_ports(count):
-    """Return ports nobody listens at."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [server.getsockname()[1] for server in held]
-    for server in held:
-        server.close()
-    return ports
+def free_port():
+    """Return a port nobody listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        return held.getsockname()[1]
 
 
 class Recorder:
@@ -162,12 +159,10 @@ class Place:
         self.certificates = authority(folder / "certificates", host)
         (folder / "keys").mkdir()
         self.keys = {name: member_key(folder / "keys", name) for name in (*MEMBERS, "stranger")}
-        port, *own = free_ports(7)
-        self.own = iter(own)
         self.link = deployment.SuperLink(
             folder=str(folder / "server"),
             host=host,
-            port=port,
+            port=free_port(),
             authority=str(self.certificates / "ca.crt"),
             certificate=str(self.certificates / "server.crt"),
             key=str(self.certificates / "server.key"),
@@ -182,7 +177,6 @@ class Place:
                 server=f"{self.link.host}:{self.link.port}",
                 authority=self.link.authority,
                 key=str(self.keys[name]),
-                port=next(self.own),
                 done=str(self.folder / f"{name}.done"),
                 events=str(self.folder / f"{name}.jsonl"),
                 launcher=os.getpid(),

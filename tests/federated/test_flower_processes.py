@@ -96,7 +96,8 @@ def test_code_that_is_not_ours_is_not_run(place):
     mark = place.folder / "ran"
     with place.at_once() as pool:
         server = pool.submit(fails, lambda: place.serve(env={"FOREIGN_APP": str(mark)}, clients=1))
-        said = fails(lambda: place.join(place.node("bank_a")))
+        client = pool.submit(fails, lambda: place.join(place.node("bank_a")))
+        said = client.result(timeout=60)
         assert "the server sent code that is not this finlora's" in said
     assert server.result(60)
     assert not mark.exists()
