@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from finlora import __version__
@@ -53,13 +54,23 @@ class SuperLink:
         """Read what FinLoRA wrote."""
         return SuperLink(**json.loads(path.read_text(encoding="utf-8")))
 
+    @property
+    def database(self) -> Path:
+        """Where Flower keeps keys and messages: another file for other members.
+
+        Flower never takes back a key that was struck off, nor gives it another name.
+        """
+        keys = {name: Path(file).read_text(encoding="utf-8") for name, file in sorted(self.members.items())}
+        digest = sha256(json.dumps(keys).encode()).hexdigest()
+        return Path(self.folder) / f"superlink-{digest[:12]}.db"
+
     def arguments(self) -> list[str]:
         """Return the words of Flower's own command line."""
         return [
             *("--host", self.host, "--port", str(self.port)),
             *("--ssl-ca-certfile", self.authority),
             *("--ssl-certfile", self.certificate, "--ssl-keyfile", self.key),
-            *("--enable-supernode-auth", "--database", str(Path(self.folder) / "superlink.db")),
+            *("--enable-supernode-auth", "--database", str(self.database)),
             "--disable-runtime-dependency-installation",
         ]
 

@@ -51,19 +51,24 @@ class Gate:
     asked = threading.Event()
     """Set when an operator's request has come to this process."""
 
+    ready = threading.Event()
+    """Set when the members are registered: a client that came before would be told that it is none."""
+
     def __init__(self, app: Callable[[_Scope, _Receive, _Send], Awaitable[None]]) -> None:
         self.app = app
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
-        """Pass a request on, or answer 403."""
-        if not allowed(scope):
-            if scope["type"] == "http":
-                await send({"type": "http.response.start", "status": 403, "headers": []})
-                await send({"type": "http.response.body", "body": b""})
-            return
-        if scope.get("path", "").startswith(_OPERATORS):
-            self.asked.set()
-        await self.app(scope, receive, send)
+        """Pass a request on, or answer 403 (never) or 503 (not yet: clients ask again)."""
+        path = scope.get("path", "")
+        early = path.startswith(_CLIENTS) and not self.ready.is_set()
+        if allowed(scope) and not early:
+            if path.startswith(_OPERATORS):
+                self.asked.set()
+            await self.app(scope, receive, send)
+        elif scope["type"] == "http":
+            status = 503 if early else 403
+            await send({"type": "http.response.start", "status": status, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
 
 
 class Operator:
@@ -97,6 +102,7 @@ class Operator:
         if not Gate.asked.is_set():
             return f"{self.link.host}:{self.link.port} is served by another program; take another port"
         self._register(known)
+        Gate.ready.set()
         self._stop_others()
         number = self._start()
         events.append(Path(self.link.events), "link", host=self.link.host, port=self.link.port)
@@ -108,28 +114,21 @@ class Operator:
                 return None if ended == "completed" else f"the training {ended}: {run.status.details}"
             time.sleep(_POLL_SECONDS)
 
-    def _nodes(self) -> dict[str, Any]:
-        """Return what is registered, by public key."""
+    def _nodes(self) -> set[bytes]:
+        """Return the keys that are registered."""
         from flwr.proto.control_pb2 import ListNodesRequest
 
-        nodes = self.client.ListNodes(ListNodesRequest()).nodes_info
-        return {node.public_key: node for node in nodes if node.status != "unregistered"}
+        return {node.public_key for node in self.client.ListNodes(ListNodesRequest()).nodes_info}
 
-    def _register(self, known: dict[str, Any]) -> None:
-        """Make the registered keys those of the members, and their names too."""
+    def _register(self, known: set[bytes]) -> None:
+        """Register the keys of the members that are not, each with its name."""
         from cryptography.hazmat.primitives.serialization import load_ssh_public_key
-        from flwr.proto.control_pb2 import RegisterNodeRequest, UnregisterNodeRequest
+        from flwr.proto.control_pb2 import RegisterNodeRequest
         from flwr.supercore.primitives.asymmetric import public_key_to_bytes
 
-        wanted = {
-            public_key_to_bytes(load_ssh_public_key(Path(file).read_bytes())): name
-            for name, file in self.link.members.items()
-        }
-        for key, node in known.items():
-            if wanted.get(key) != node.name:
-                self.client.UnregisterNode(UnregisterNodeRequest(node_id=node.node_id))
-        for key, name in wanted.items():
-            if key not in known or known[key].name != name:
+        for name, file in self.link.members.items():
+            key = public_key_to_bytes(load_ssh_public_key(Path(file).read_bytes()))
+            if key not in known:
                 self.client.RegisterNode(RegisterNodeRequest(public_key=key, name=name))
 
     def _stop_others(self) -> None:

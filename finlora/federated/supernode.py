@@ -35,7 +35,8 @@ def refusal(message: str, node: deployment.SuperNode) -> str:
     for word, meaning in _REFUSALS.items():
         if word in message:
             return meaning.format(key=node.key, server=node.server, authority=node.authority)
-    return f"no connection to the server at {node.server}: {message.strip().splitlines()[-1]}"
+    *_, last = message.strip().split("\n")
+    return f"no connection to the server at {node.server}: {last}"
 
 
 def _guard(node: deployment.SuperNode) -> None:
@@ -100,7 +101,12 @@ def main(told: Path) -> None:
     # Over it the node talks to its app; several nodes may run on one machine.
     own = ["--host", "127.0.0.1", "--port", str(_free_port())]
     sys.argv = ["flower-supernode", *node.arguments(), *own]
-    flower_supernode()
+    try:
+        flower_supernode()
+    finally:
+        # Of several errors the first is told: this one where nothing else explains the end.
+        gone = f"the server at {node.server} let this client go: it was set up anew; start the client again"
+        events.append(Path(node.events), "error", message=gone)
 
 
 if __name__ == "__main__":

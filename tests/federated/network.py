@@ -1,15 +1,21 @@
-"""What a deployment on this machine takes: certificates, keys, ports, a proxy that records, and apps without torch."""
+"""What a deployment on this machine takes: certificates, keys, ports, a proxy that records."""
 
+import contextlib
 import datetime
 import ipaddress
+import json
 import os
 import re
+import signal
 import socket
 import ssl
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -17,8 +23,11 @@ from cryptography.hazmat.primitives import serialization as form
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from finlora.federated import environment
+from finlora import launch
+from finlora.errors import LaunchError
+from finlora.federated import deployment, environment
 
+MEMBERS = ("bank_a", "bank_b")
 ROOT = Path(__file__).parents[2]
 FLOWER = Path(os.environ.get(environment.VARIABLE) or f"{sys.prefix}-federated/bin/python")
 needs_flower = pytest.mark.skipif(not FLOWER.exists(), reason="no Flower environment: make federated")
@@ -73,13 +82,10 @@ def authority(folder, *hosts):
     return folder
 
 
-def free_ports(count):
-    """Return ports nobody listens at."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [server.getsockname()[1] for server in held]
-    for server in held:
-        server.close()
-    return ports
+def free_port():
+    """Return a port nobody listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        return held.getsockname()[1]
 
 
 class Recorder:
@@ -131,9 +137,114 @@ def processes(word):
     """Return the processes that have a word in their environment, the dead left out."""
     found = {}
     for place in Path("/proc").glob("[0-9]*"):
-        if place.name == str(os.getpid()) or not os.access(place / "environ", os.R_OK):
-            continue
-        status = place / "stat"
-        if word.encode() in (place / "environ").read_bytes() and b") Z " not in status.read_bytes():
-            found[int(place.name)] = (place / "cmdline").read_bytes().split(b"\0")[1].decode()
+        # Some end while they are looked at, and others are not ours to look at.
+        with contextlib.suppress(OSError):
+            dead = b") Z " in (place / "stat").read_bytes()
+            if not dead and word.encode() in (place / "environ").read_bytes():
+                found[int(place.name)] = (place / "cmdline").read_bytes().replace(b"\0", b" ").decode()
     return found
+
+
+class Place:
+    """A federation on this machine: one server, two members, and who else wants in.
+
+    Args:
+        folder: of everything.
+        host: address of the server.
+        inside: words before a program's own, by its name, that put it elsewhere.
+    """
+
+    def __init__(self, folder, host="127.0.0.1", inside=None):
+        self.folder, self.inside = folder, inside or {}
+        self.certificates = authority(folder / "certificates", host)
+        (folder / "keys").mkdir()
+        self.keys = {name: member_key(folder / "keys", name) for name in (*MEMBERS, "stranger")}
+        self.link = deployment.SuperLink(
+            folder=str(folder / "server"),
+            host=host,
+            port=free_port(),
+            authority=str(self.certificates / "ca.crt"),
+            certificate=str(self.certificates / "server.crt"),
+            key=str(self.certificates / "server.key"),
+            members={name: f"{self.keys[name]}.pub" for name in MEMBERS},
+            events=str(folder / "server.jsonl"),
+            launcher=os.getpid(),
+        )
+
+    def node(self, name, **changes):
+        return replace(
+            deployment.SuperNode(
+                server=f"{self.link.host}:{self.link.port}",
+                authority=self.link.authority,
+                key=str(self.keys[name]),
+                done=str(self.folder / f"{name}.done"),
+                events=str(self.folder / f"{name}.jsonl"),
+                launcher=os.getpid(),
+            ),
+            **changes,
+        )
+
+    def prepare(self, name, program, told, **job):
+        """Write what a program is told; return its command and its environment."""
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        told.write(folder / f"{program}.json")
+        (folder / "job.json").write_text(json.dumps({"events": told.events, **job}))
+        path = os.pathsep.join([str(ROOT / "tests" / "federated" / "stand_in"), str(ROOT)])
+        variables = deployment.variables(FLOWER, folder, folder / "job.json")
+        return deployment.command(FLOWER, program, folder / f"{program}.json"), {
+            **variables,
+            "PYTHONPATH": path,
+        }
+
+    def run(self, name, program, told, env=None, on_event=None, **job):
+        """Run a program to its end and return its events."""
+        argv, variables = self.prepare(name, program, told, **job)
+        argv = [*self.inside.get(name, []), *argv]
+        seen = []
+
+        def hear(event):
+            seen.append(event)
+            if on_event:
+                on_event(event)
+
+        launch.train(
+            argv,
+            cwd=self.folder,
+            env={**variables, **(env or {})},
+            log=self.folder / f"{name}.log",
+            events=Path(told.events),
+            on_event=hear,
+        )
+        return seen
+
+    def serve(self, on_event=None, **more):
+        return self.run("server", "superlink", self.link, on_event=on_event, **{"clients": 2, **more})
+
+    def join(self, node, **more):
+        name = Path(node.events).stem
+        return self.run(name, "supernode", node, **{"done": node.done, "adds": len(name), **more})
+
+    @contextlib.contextmanager
+    def at_once(self):
+        """Yield what runs several programs at once; what still runs at the end is killed."""
+        with ThreadPoolExecutor(6) as pool:
+            try:
+                yield pool
+            finally:
+                for pid in processes(str(self.folder)):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+
+    def ask_as_operator(self, source):
+        """Ask what operators ask, from an address of this machine."""
+        trusted = ssl.create_default_context(cafile=self.link.authority)
+        with httpx.Client(transport=httpx.HTTPTransport(verify=trusted, local_address=source)) as client:
+            place = f"https://127.0.0.1:{self.link.port}/v1/control/list-nodes"
+            return client.post(place, headers={"content-type": "application/protobuf"}).status_code
+
+
+def fails(work):
+    with pytest.raises(LaunchError) as fault:
+        work()
+    return str(fault.value)

@@ -1,4 +1,4 @@
-"""Lays apps without a training in the place of finlora's, in every process of Flower that has this in its path."""
+"""Lays apps that train nothing in the place of finlora's, for processes that have this in their path."""
 
 import importlib.util
 import os
