@@ -3,7 +3,7 @@
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +123,9 @@ def _advice(ready: Ready, clients: int) -> list[str]:
 def _write_jobs(ready: Ready, divided: Shards) -> None:
     """Write what the server and each client are told."""
     options = ready.wanted.options
-    preparation.server_job(ready, [one.client for one in divided.clients]).write(ready.folder / SERVER_JOB)
+    server = preparation.server_job(ready, [one.client for one in divided.clients])
+    # They work one after the other, and the last one waits for all.
+    replace(server, timeout=server.timeout * len(divided.clients)).write(ready.folder / SERVER_JOB)
     shutil.rmtree(ready.folder / CLIENTS, ignore_errors=True)
     for one in divided.clients:
         folder = ready.folder / CLIENTS / one.client

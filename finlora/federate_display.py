@@ -60,6 +60,11 @@ class Rounds:
             self.line(f"{event['client']} dropped out: {event['why']}")
         elif kind == "kept":
             self.line(_told(event, self._rounds) + self._left(event["round"]))
+        elif kind == "budget":
+            self.line(
+                f"--max-epsilon {event['max_epsilon']:g} ends the training after {event['rounds']} of "
+                f"{self._rounds} rounds: one more would spend epsilon {event['epsilon']:.3g}"
+            )
 
     def _round(self, number: int, clients: int) -> None:
         if self._first is None:
