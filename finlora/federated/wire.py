@@ -78,4 +78,8 @@ def _record(tensors: Tensors) -> ArrayRecord:
 
 
 def _tensors(record: ArrayRecord) -> Tensors:
-    return {name: np.asarray(array.numpy()) for name, array in record.items()}
+    tensors = {name: array.numpy() for name, array in record.items()}
+    # NumPy loads archives of arrays too.
+    if not all(isinstance(tensor, np.ndarray) for tensor in tensors.values()):
+        raise ValueError("an array was expected")
+    return tensors

@@ -1,8 +1,8 @@
 """Stands in for a client's worker, where Axolotl would train: `fake_worker.py FOLDER`.
 
-It draws what it "learned" from the seed of the round, so that two trainings of one seed are alike, keeps a copy
-in `history/`, and misbehaves in the rounds that `misbehave.json` names (0 is the setup). The standard library
-alone, for speed.
+It draws what it "learned" from the seed of the round, so that two trainings of one seed are alike, keeps a
+copy in `history/`, and misbehaves in the rounds that `misbehave.json` names (0 is the setup). The standard
+library alone, for speed.
 """
 
 import json
@@ -133,7 +133,7 @@ def main(folder: Path) -> None:
     word = json.loads(plan.read_text()).get(str(request["round"]), "") if plan.exists() else ""
     if request["kind"] == "setup" and (folder / "once").exists():
         # Misbehaves at the first setup alone.
-        plan.unlink()
+        plan.unlink(missing_ok=True)
     rows = Path(json.loads((folder / "client.json").read_text())["data"]).read_text().splitlines()
     misbehave(folder, word, rows[0])
     counts: dict[str, Any] = {"rows": len(rows)}

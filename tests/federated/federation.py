@@ -1,7 +1,7 @@
 """A federated training on disk whose workers are `fake_worker.py`, and how to run it.
 
-Server, messages, clients and processes are the real ones, in Flower's environment; only what would load Axolotl
-is played.
+Server, messages, clients and processes are the real ones, in Flower's environment; only what would load
+Axolotl is played.
 """
 
 import json
@@ -118,7 +118,7 @@ class Federation:
         return len((self.folder / "data" / f"{client}.jsonl").read_text().splitlines())
 
     def expected(self, clients: Sequence[str], number: int, *, equal: bool = False) -> Tensors:
-        """Return the mean of what clients made in a round, weighted with their rows: computed in fractions."""
+        """Return the mean of what clients made in a round, weighted with their rows."""
         weights = [1 if equal else self.rows(client) for client in clients]
         sent = [self.sent(client, number) for client in clients]
         return {name: exact_mean([tensors[name] for tensors in sent], weights) for name in sent[0]}
