@@ -4,7 +4,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +119,9 @@ def _write_jobs(ready: Ready, divided: Shards) -> None:
     """Write what the server and each client are told."""
     options = ready.wanted.options
     names = [one.client for one in divided.clients]
-    preparation.server_job(ready, names, _frame(ready, divided)).write(ready.folder / SERVER_JOB)
+    server = preparation.server_job(ready, names, _frame(ready, divided))
+    # They work one after the other, and the last one waits for all.
+    replace(server, timeout=server.timeout * len(names)).write(ready.folder / SERVER_JOB)
     shutil.rmtree(ready.folder / CLIENTS, ignore_errors=True)
     for one in divided.clients:
         folder = ready.folder / CLIENTS / one.client

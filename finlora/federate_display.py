@@ -66,6 +66,11 @@ class Rounds:
             self._met(event)
         elif kind == "kept":
             self.line(_told(event, self._rounds) + self._left(event["round"]))
+        elif kind == "budget":
+            self.line(
+                f"--max-epsilon {event['max_epsilon']:g} ends the training after {event['rounds']} of "
+                f"{self._rounds} rounds: one more would spend epsilon {event['epsilon']:.3g}"
+            )
 
     def _met(self, event: dict[str, Any]) -> None:
         for name in event["new"]:

@@ -6,6 +6,7 @@ says stays here, in the client's log; only tensors, counts and a loss go back.
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,9 @@ def _work(task: Task, tensors: Tensors, job: ClientJob) -> dict[str, Any]:
             return {"failure": "state"}
         _save({**load_file(kept), **tensors}, place)
     write_json(folder / REQUEST, {**vars(task), "launcher": os.getpid()})
+    # What the last round left would pass for this one's.
     (folder / REPLY).unlink(missing_ok=True)
+    shutil.rmtree(folder / TRAINED, ignore_errors=True)
     launch.train(
         [job.python, "-m", "finlora.federated.worker", str(folder)],
         cwd=folder,

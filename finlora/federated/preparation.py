@@ -158,7 +158,7 @@ def begin(ready: Ready, parts: Mapping[str, Any], say: Callable[[str], None]) ->
     """
     now = json.loads(json.dumps({**_ingredients(ready), **parts}))
     state = ready.folder / STATE
-    done = len(rounds.records(ready.folder)) if state.is_file() else 0
+    done = rounds.done(ready.folder) if state.is_file() else 0
     wanted = ready.wanted
     if wanted.resume and not state.is_file():
         raise UsageError(

@@ -38,6 +38,11 @@ def round_rows(rows: Sequence[T], epochs: float, rounds: int, round: int, seed: 
     return chosen
 
 
+def most_rows(size: int, epochs: float, rounds: int) -> int:
+    """Return how many rows a client can have in a round; arguments as for `round_rows`."""
+    return ceil(size * _exact(epochs) / rounds)
+
+
 def check_enough(rows: Mapping[str, int], epochs: float, rounds: int) -> None:
     """Refuse rounds in which a client would have no row to train.
 

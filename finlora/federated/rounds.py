@@ -57,33 +57,54 @@ def keep(folder: Path, record: dict[str, Any], tensors: Tensors | None) -> None:
 
 
 def records(folder: Path) -> list[dict[str, Any]]:
-    """Return the records of the rounds that are over, in order; those after a gap don't count."""
+    """Return the records of the rounds that are over, in order.
+
+    A round that is missing ends the count, and so does one whose weights are not what was kept.
+
+    Args:
+        folder: the federated training's folder.
+    """
     found: list[dict[str, Any]] = []
     while (path := folder / FOLDER / f"{len(found) + 1:04d}" / RECORD).is_file():
-        found.append(json.loads(path.read_text(encoding="utf-8")))
+        record = json.loads(path.read_text(encoding="utf-8"))
+        weights = path.with_name(WEIGHTS)
+        if DIGEST in record and not (weights.is_file() and sha256(weights) == record[DIGEST]):
+            break
+        found.append(record)
     return found
 
 
+def done(folder: Path) -> int:
+    """Return how many rounds a new start keeps; those that were lost at the end are trained anew.
+
+    Args:
+        folder: the federated training's folder.
+    """
+    return max((record["round"] for record in records(folder) if not record["lost"]), default=0)
+
+
 def latest(folder: Path) -> Latest:
-    """Return where a federated training stands; a round whose weights are not what was kept ends the count.
+    """Return where a federated training stands.
 
     Args:
         folder: its folder.
     """
-    whole: list[dict[str, Any]] = []
-    newest = folder / START
-    for record in records(folder):
-        if DIGEST in record:
-            place = folder / FOLDER / f"{record['round']:04d}"
-            if not (place / WEIGHTS).is_file() or sha256(place / WEIGHTS) != record[DIGEST]:
-                break
-            newest = place
-        whole.append(record)
-    return Latest(len(whole), newest, load_file(newest / WEIGHTS), tuple(whole))
+    known = records(folder)
+    kept = [record["round"] for record in known if not record["lost"]]
+    newest = folder / FOLDER / f"{kept[-1]:04d}" if kept else folder / START
+    return Latest(len(known), newest, load_file(newest / WEIGHTS), tuple(known))
 
 
-def forget_from(folder: Path, number: int) -> None:
-    """Remove the rounds from `number` on, and what an interrupted write left."""
+def go_on(folder: Path) -> Latest:
+    """Return where a new start goes on, and remove what lies beyond it.
+
+    Args:
+        folder: the federated training's folder.
+    """
+    last = done(folder)
     for path in (folder / FOLDER).glob("*"):
-        if path.name.startswith(".") or int(path.name) >= number:
+        number = path.name.removeprefix(".").removesuffix(".new")
+        # An interrupted write is of no use whatever its number.
+        if number.isdecimal() and (path.name != number or int(number) > last):
             shutil.rmtree(path)
+    return latest(folder)

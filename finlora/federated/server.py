@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from finlora import events
 from finlora.errors import LaunchError
 from finlora.federated import dp, rounds, updates, wire
 from finlora.federated.jobs import MANIFEST, ServerJob, Task, travels
+from finlora.federated.round_rows import most_rows
 from finlora.federated.summary import completed
 from finlora.federated.updates import Tensors
 from finlora.files import write_json
@@ -31,6 +33,10 @@ _WORDS = {
     "state": "it was never set up",
     "fault": "its answer can't be read",
 }
+# No later round would mend these.
+_FOR_GOOD = (_WORDS["terms"], _WORDS["rows"])
+
+Counts = Mapping[str, float | int]
 
 
 @dataclass
@@ -64,11 +70,10 @@ class Server:
         Raises:
             LaunchError: no training comes of it; the rounds so far stay.
         """
-        state = rounds.latest(self.folder)
-        rounds.forget_from(self.folder, state.number + 1)
+        state = rounds.go_on(self.folder)
         tensors, records = state.tensors, list(state.records)
         self._wait_for_clients()
-        while len(records) < self.job.rounds and not self._budget_spent(records):
+        while len(records) < self.job.rounds and not self._over_budget(records):
             record, tensors = self._round(len(records) + 1, tensors, records)
             records.append(record)
             self._check_lost(records)
@@ -105,23 +110,28 @@ class Server:
         replies = self._ask(task, tensors, [name for name in self._reachable() if name in self.rows])
         self._emit("delivered", clients=sorted(replies.answers))
 
-    def _set_up(self, tensors: Tensors) -> None:
-        """Tell the clients that are new the terms, and give them what is never trained; note who refuses."""
+    def _set_up(self, tensors: Tensors) -> dict[str, str]:
+        """Tell the clients that are new the terms, and give them what is never trained.
+
+        Returns:
+            Those that could not be set up now and may be in the next round, and why.
+        """
         new = [name for name in self._reachable() if name not in self.rows and name not in self.refused]
         terms = json.dumps(self.job.terms, sort_keys=True)
         task = Task(
             "setup", self.job.rounds, self.job.aggregate, self.job.seed, terms=terms, private=self.private
         )
         kept = {name: tensor for name, tensor in tensors.items() if not travels(name, self.job.aggregate)}
-        replies = self._ask(task, kept, new)
+        replies = self._ask(task, kept, new, self._unfit_setup)
         for name, (counts, _) in sorted(replies.answers.items()):
             self.rows[name] = int(counts.get("rows", 0))
-        self.refused |= replies.dropped
+        self.refused |= {name: why for name, why in replies.dropped.items() if why in _FOR_GOOD}
         told = {} if self.private else self.rows
         self._emit("setup", new=sorted(replies.answers), rows=told, refused=replies.dropped)
         if len(self.job.clients) - len(self.refused) < self.job.min_clients:
             reasons = "; ".join(f"{name}: {why}" for name, why in sorted(self.refused.items()))
             raise LaunchError(f"fewer than --min-clients {self.job.min_clients} clients are left: {reasons}")
+        return {name: why for name, why in replies.dropped.items() if name not in self.refused}
 
     def _round(
         self, number: int, tensors: Tensors, records: Sequence[Mapping[str, Any]]
@@ -129,7 +139,8 @@ class Server:
         """Train one round and keep it; return its record and the global adapter after it."""
         began = time.monotonic()
         self._emit("round", round=number, clients=len(self.job.clients))
-        self._set_up(tensors)
+        away = dict.fromkeys(self.job.clients, "it is not connected")
+        away |= self._set_up(tensors) | self.refused
         sent = {name: tensor for name, tensor in tensors.items() if travels(name, self.job.aggregate)}
         rate = self.job.learning_rates[number - 1]
         task = Task(
@@ -141,10 +152,9 @@ class Server:
             rate,
             private=self.private,
         )
-        replies = self._ask(task, sent, sorted(self.rows))
-        self._drop_unfit(replies, sent)
-        absent = set(self.job.clients) - replies.answers.keys() - replies.dropped.keys()
-        replies.dropped |= {name: self.refused.get(name, "it is not connected") for name in absent}
+        replies = self._ask(task, sent, sorted(self.rows), partial(self._unfit, sent))
+        self._drop_poisoned(replies, sent)
+        replies.dropped |= {name: away[name] for name in self.job.clients if name not in self.rows}
         lost = len(replies.answers) < self.job.min_clients
         record = {
             "round": number,
@@ -188,42 +198,56 @@ class Server:
         noisy = dp.noisy_mean(changes, self.privacy)
         return {name: (sent[name].astype(np.float64) + noisy[name]).astype(np.float32) for name in sent}
 
-    def _drop_unfit(self, replies: _Replies, sent: Tensors) -> None:
-        """Take out the answers that must not be averaged, each with a word."""
-        unfit: dict[str, str] = {}
-        for name, (counts, tensors) in replies.answers.items():
-            if why := updates.fault(tensors, sent) or self._wrong_counts(name, counts):
-                unfit[name] = why
-        fit = {name: tensors for name, (_, tensors) in replies.answers.items() if name not in unfit}
-        if self.privacy is None:
-            # Under differential privacy all are clipped to one norm, and none may be chosen by its size.
-            unfit |= updates.poisoned(
-                {name: updates.norm(updates.difference(t, sent)) for name, t in fit.items()}
-            )
-        for name, why in sorted(unfit.items()):
-            del replies.answers[name]
-            replies.dropped[name] = why
-            self._emit("dropped", client=name, why=why)
+    def _unfit_setup(self, name: str, counts: Counts, tensors: Tensors) -> str | None:
+        if tensors:
+            return "it sends tensors that nobody asked for"
+        return None if self.private else updates.counts_fault(counts, updates.MOST_ROWS, ["rows"])
 
-    def _wrong_counts(self, name: str, counts: Mapping[str, float | int]) -> str | None:
-        if self.privacy:
+    def _unfit(self, sent: Tensors, name: str, counts: Counts, tensors: Tensors) -> str | None:
+        """Return why an answer must not be averaged, or None."""
+        if why := updates.fault(tensors, sent):
+            return why
+        if self.private:
             return None
-        rows, loss = counts.get("rows"), counts.get("loss")
-        if not isinstance(rows, int) or not 0 < rows <= self.rows[name]:
-            return f"it counts {rows} rows in a round, and said that it has {self.rows[name]} for all"
-        return None if isinstance(loss, float) and 0 < loss < float("inf") else f"its loss is {loss}"
+        most = most_rows(self.rows[name], self.job.terms["run"]["num_epochs"], self.job.rounds)
+        return updates.counts_fault(counts, most, ["rows", "loss"])
 
-    def _ask(self, task: Task, tensors: Tensors, names: Sequence[str]) -> _Replies:
-        """Ask clients, and gather what they answer."""
+    def _drop_poisoned(self, replies: _Replies, sent: Tensors) -> None:
+        if self.private:
+            # All are clipped to one norm, and none may be chosen by its size.
+            return
+        norms = {
+            name: updates.norm(updates.difference(tensors, sent))
+            for name, (_, tensors) in replies.answers.items()
+        }
+        for name, why in updates.poisoned(norms).items():
+            del replies.answers[name]
+            self._drop(replies, name, why)
+
+    def _drop(self, replies: _Replies, name: str, why: str) -> None:
+        replies.dropped[name] = why
+        self._emit("dropped", client=name, why=why)
+
+    def _ask(
+        self,
+        task: Task,
+        tensors: Tensors,
+        names: Sequence[str],
+        unfit: Callable[[str, Counts, Tensors], str | None],
+    ) -> _Replies:
+        """Ask clients, and gather the answers that are fit; `unfit` says in words why one is not."""
         replies = _Replies()
         for name, message in self._exchange(task, tensors, names):
             found = wire.answered(message) if message else "it went away, or took too long"
             if isinstance(found, str):
-                replies.dropped[name] = _WORDS.get(found, found)
-                self._emit("dropped", client=name, why=replies.dropped[name])
+                self._drop(replies, name, _WORDS.get(found, found))
+            elif why := unfit(name, *found):
+                self._drop(replies, name, why)
             else:
-                replies.answers[name] = found
-                self._emit("client", client=name, task=task.kind, round=task.round, **found[0])
+                # What a client tells although it should not is known to nobody else.
+                counts = {} if self.private else found[0]
+                replies.answers[name] = counts, found[1]
+                self._emit("client", client=name, task=task.kind, round=task.round, **counts)
         return replies
 
     def _exchange(
@@ -255,12 +279,16 @@ class Server:
     def _reachable(self) -> list[str]:
         return sorted(set(self._connected().values()) & set(self.job.clients))
 
-    def _budget_spent(self, records: Sequence[Mapping[str, Any]]) -> bool:
-        """Return whether one more round would spend more than --max-epsilon."""
+    def _over_budget(self, records: Sequence[Mapping[str, Any]]) -> bool:
+        """Return whether one more round would spend more than --max-epsilon; if so, say it."""
         if self.privacy is None or self.privacy.max_epsilon is None:
             return False
         spent = sum(not record["lost"] for record in records)
-        return dp.epsilon(self.privacy.noise, spent + 1, self.privacy.delta) > self.privacy.max_epsilon
+        next_one = dp.epsilon(self.privacy.noise, spent + 1, self.privacy.delta)
+        if next_one <= self.privacy.max_epsilon:
+            return False
+        self._emit("budget", rounds=len(records), epsilon=next_one, max_epsilon=self.privacy.max_epsilon)
+        return True
 
     def _check_lost(self, records: Sequence[Mapping[str, Any]]) -> None:
         last = records[-LOST_IN_A_ROW:]

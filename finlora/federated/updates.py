@@ -2,16 +2,21 @@
 
 import math
 import statistics
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import numpy.typing as npt
+
+from finlora.federated.jobs import COUNTS
 
 Tensors = dict[str, npt.NDArray[np.float32]]
 """The tensors of an adapter by their names; float32, as they travel."""
 
 POISONED = 10.0
 """An update is left out when its norm is over so many times the median of its round."""
+
+MOST_ROWS = 10**9
+"""More rows than any institution has: who counts more wants to outweigh all others."""
 
 
 def fault(
@@ -35,7 +40,35 @@ def fault(
             return f"{name} is {tensors[name].dtype}, wanted is float32"
         if not np.isfinite(tensors[name]).all():
             return f"{name} holds NaN or infinity"
+        with np.errstate(over="ignore"):
+            if not np.isfinite(tensors[name] - like[name]).all():
+                return f"{name} was changed by more than float32 can hold"
     return None
+
+
+def counts_fault(counts: Mapping[str, object], most: int, names: Collection[str]) -> str | None:
+    """Return why what a client counts can't be believed, in words, or None.
+
+    Args:
+        counts: what it sent besides tensors: any values of any names.
+        most: rows it can have.
+        names: what it has to tell; it may tell any of COUNTS.
+    """
+    if counts.keys() - {*COUNTS, *names}:
+        return "it tells what is not asked for"
+    rows, loss = counts.get("rows"), counts.get("loss")
+    if not _whole(rows, 1, most):
+        return f"it counts {rows} rows, and can have 1 to {most}"
+    for name in COUNTS:
+        if name in counts and not _whole(counts[name], 0):
+            return f"its count of {name} is {counts[name]}"
+    if "loss" in names and not (isinstance(loss, float) and 0 < loss < math.inf):
+        return f"its loss is {loss}"
+    return None
+
+
+def _whole(value: object, least: int, most: float = math.inf) -> bool:
+    return isinstance(value, int) and least <= value <= most
 
 
 def difference(tensors: Tensors, start: Tensors) -> Tensors:
@@ -54,10 +87,12 @@ def poisoned(norms: Mapping[str, float]) -> dict[str, str]:
     Args:
         norms: norm of each client's update.
     """
-    if len(norms) < 2:
+    # Who changed nothing at all is no measure: beside a median of 0, every other update would be too large.
+    moved = [size for size in norms.values() if size > 0]
+    if len(moved) < 2:
         return {}
     # Of two, the smaller one is the measure: their mean would let the larger one set it.
-    middle = (statistics.median_low if len(norms) == 2 else statistics.median)(norms.values())
+    middle = (statistics.median_low if len(moved) == 2 else statistics.median)(moved)
     return {
         name: f"its update has the norm {size:.3g}, over {POISONED:g} times the median {middle:.3g}"
         for name, size in sorted(norms.items())

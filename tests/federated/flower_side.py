@@ -1,0 +1,68 @@
+"""A federated training as `finlora.federated.local_grid` runs it, looked at from within Flower's environment.
+
+`flower_side.py FOLDER [recorded] [reversed]`: with `recorded`, every message that crosses is written down as
+Flower would put it on a wire, in FOLDER/from_server.bin and from_clients.bin, and what it holds in
+FOLDER/wire.jsonl; with `reversed`, the replies come in the opposite order.
+"""
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from flwr.app import Message
+from flwr.common.serde import message_to_proto
+
+from finlora.federated import local_grid
+from finlora.federated.local_grid import LocalGrid
+
+
+def content(message: Message) -> dict[str, Any]:
+    if message.has_error():
+        return {"error": message.error.reason}
+    records = message.content
+    return {name: sorted(record) for name, record in records.items()} | {
+        "values": {name: dict(record) for name, record in records.items() if name != "arrays"}
+    }
+
+
+class Recorded(LocalGrid):
+    """Writes down what crosses."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.folder = Path(sys.argv[1])
+
+    def record(self, side: str, message: Message) -> None:
+        with (self.folder / f"from_{side}.bin").open("ab") as file:
+            file.write(message_to_proto(message).SerializeToString())
+        entry = {"from": side, "type": message.metadata.message_type, **content(message)}
+        with (self.folder / "wire.jsonl").open("a") as file:
+            file.write(json.dumps(entry) + "\n")
+
+    def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
+        messages = list(messages)
+        numbers = super().push_messages(messages)
+        for message in messages:
+            self.record("server", message)
+        return numbers
+
+    def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
+        replies = list(super().pull_messages(message_ids))
+        for message in replies:
+            self.record("clients", message)
+        return replies
+
+
+class Reversed(LocalGrid):
+    """Asks the last client first."""
+
+    def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
+        return super().pull_messages(list(message_ids)[::-1])
+
+
+if __name__ == "__main__":
+    grids = {"recorded": Recorded, "reversed": Reversed}
+    local_grid.LocalGrid = grids[sys.argv[2]]
+    local_grid.main(Path(sys.argv[1]))
