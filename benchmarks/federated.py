@@ -250,16 +250,14 @@ def table(done: Mapping[str, Trained], scored: Mapping[str, Scored]) -> list[lis
 
 def measure(folder: Path, is_try: bool) -> None:
     """Train and score in a folder; print the page, and write it where it is the real thing."""
-    started = time.perf_counter()
     lay_out(folder, TRY_ROWS if is_try else None)
     done = train(folder)
+    started = time.perf_counter()
     scored = score(folder, list(done), TRY_QUESTIONS if is_try else None)
-    minutes = (time.perf_counter() - started) / 60
-    always = (
-        f"Always giving the most frequent answer: {scored[''].majority:.1%}. All of it: {minutes:.0f} min."
-    )
+    minutes = (sum(one.seconds for one in done.values()) + time.perf_counter() - started) / 60
+    most = f"Always giving the most frequent answer: {scored[''].majority:.1%}. All of it: {minutes:.0f} min."
     found = [*(findings(federated, scored) for federated in DIVISIONS), longer(scored)]
-    words = "\n".join([WORDS, "", always, "", *(f"- {text}" for text in found)])
+    words = "\n".join([WORDS, "", most, "", *(f"- {text}" for text in found)])
     columns = ["", "rows", "steps", "accuracy", "interval", "to central, points", "MB out, in", "seconds"]
     finish = report.page if is_try else report.write
     page = finish("federated", "Does federating help?", words, columns, table(done, scored))
