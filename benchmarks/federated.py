@@ -34,22 +34,21 @@ DIVISIONS = {"federated_iid": "iid", "federated_dirichlet": "dirichlet:0.5"}
 LONGER = "federated_iid_client_1_longer"
 TRY_ROWS, TRY_QUESTIONS = 48, 24
 WORDS = f"""{CLIENTS} clients, {ROUNDS} rounds of weighted averaging (FedAvg), the run `{RUN}` of `make demo`
-on the rows of its sample; nothing is held out. Everybody passes once over the rows: together the clients
-take as many steps as central training, but each only its own share of them, one after the other. A client
-alone is `finlora finetune` on the very file of rows that it has in the federated training. `{CLIENTS} passes`
-is client 1 alone for as many steps as central training. Scores are those of `finlora eval --task {TASK}`.
+on the rows of its sample, none held out. A client alone is `finlora finetune` on the very file of rows that
+it has in the federated training. Everybody passes once over the rows, so that all clients of a federated
+training together take the steps of central training, each on its own rows; `{CLIENTS} passes` is client 1
+alone for as many steps as central training. Scores are those of `finlora eval --task {TASK}`.
 
 Intervals are 95% ones; those of a difference come from the same questions, row by row. They hold the chance
 of the questions only: everything was trained once, with one seed. Steps of a federated training are those of
-its clients, over all rounds. MB are the adapter's tensors, over all clients and rounds. Seconds are those of
-the whole command, with the start of every process: {CLIENTS * (ROUNDS + 1)} for the clients of a federated
-training, which here take turns on one machine and elsewhere would not. Other work ran on the cores now and
+its clients, over all rounds. MB are the adapter's tensors, to and from the server, over all clients and
+rounds. Seconds are those of the whole command: in a federated training a process for each client and round,
+and clients that take turns on one machine, as they would not elsewhere. Other work ran on the cores now and
 then.
 
-What is not alike besides the rows: central and alone, the run's 10 steps of warming up and its cosine;
-federated, no warming up, the rate lowered from round to round, a new optimiser in each. A client with few
-rows spends much of its training alone, or all of it, warming up: part of what federating gains over it may
-be that."""
+Not alike besides the rows: central and alone have the run's 10 steps of warming up and its cosine; federated
+has no warming up, a rate that falls from round to round, and a new optimiser in each. A client with few rows
+warms up for much of its training alone, or all of it: part of what federating gains over it may be that."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +81,14 @@ class Scored:
         interval: its 95% interval.
         hits: 1 or 0 for each question.
         majority: accuracy of always giving the most frequent answer.
+        seconds: that the answers took.
     """
 
     score: float
     interval: tuple[float, float]
     hits: list[float]
     majority: float
+    seconds: float
 
 
 def clients(federated: str) -> list[str]:
@@ -172,7 +173,7 @@ def score(folder: Path, adapters: Sequence[str], limit: int | None) -> dict[str,
         lines = Path(one["predictions"]).read_text(encoding="utf-8").splitlines()
         hits = [json.loads(line)["hit"] for line in lines]
         name = "" if one["respondent"]["kind"] == "base" else one["respondent"]["name"]
-        found[name] = Scored(one["score"], tuple(one["interval"]), hits, one["majority"])
+        found[name] = Scored(one["score"], tuple(one["interval"]), hits, one["majority"], one["seconds"])
     return found
 
 
@@ -191,6 +192,8 @@ def findings(federated: str, scored: Mapping[str, Scored]) -> str:
     central = scored[RUN].hits
     if paired(best.hits, own.hits).interval[0] > 0:
         helps = "Federating helps every client, by more than chance explains."
+    elif paired(mean, own.hits).interval[1] < 0:
+        helps = "Federating is worse than the average client alone, by more than chance explains."
     elif paired(mean, own.hits).interval[0] > 0:
         helps = "Federating helps the average client; that it helps the best one, these questions don't show."
     else:
@@ -252,10 +255,12 @@ def measure(folder: Path, is_try: bool) -> None:
     """Train and score in a folder; print the page, and write it where it is the real thing."""
     lay_out(folder, TRY_ROWS if is_try else None)
     done = train(folder)
-    started = time.perf_counter()
     scored = score(folder, list(done), TRY_QUESTIONS if is_try else None)
-    minutes = (sum(one.seconds for one in done.values()) + time.perf_counter() - started) / 60
-    most = f"Always giving the most frequent answer: {scored[''].majority:.1%}. All of it: {minutes:.0f} min."
+    trained, answered = (sum(one.seconds for one in some.values()) / 60 for some in (done, scored))
+    most = (
+        f"Always giving the most frequent answer: {scored[''].majority:.1%}. All of it took {trained:.0f} "
+        f"minutes of training and {answered:.0f} of answering."
+    )
     found = [*(findings(federated, scored) for federated in DIVISIONS), longer(scored)]
     words = "\n".join([WORDS, "", most, "", *(f"- {text}" for text in found)])
     columns = ["", "rows", "steps", "accuracy", "interval", "to central, points", "MB out, in", "seconds"]
