@@ -38,11 +38,8 @@ class Comparison:
     @property
     def verdict(self) -> str:
         """Whether this is a comparison of methods, in a sentence."""
-        if not self.unknown:
-            return self._verdict
-        return f"{self._verdict}; not every one tells, so nobody knows whether it differs: " + ", ".join(
-            self.unknown
-        )
+        untold = ", ".join(self.unknown)
+        return self._verdict + (f"; not told by all, and so not compared: {untold}" if untold else "")
 
     @property
     def _verdict(self) -> str:

@@ -70,15 +70,13 @@ class Training:
         names: of the adapters.
         facts: each with a value for each adapter, the size on disk the last.
         curves: their losses, of those that tell them.
-        federated: names of those that several clients trained.
-        private: names of those of them that tell no losses, rows and steps: differential privacy.
+        federated: whether some of them are federated, which makes figures mean something else.
     """
 
     names: tuple[str, ...]
     facts: tuple[Fact, ...]
     curves: tuple[Curve, ...]
-    federated: tuple[str, ...]
-    private: tuple[str, ...]
+    federated: bool
 
 
 @dataclass(frozen=True)
@@ -258,8 +256,7 @@ def _training(found: Found) -> Training:
         names=tuple(one.name for one, _ in known),
         facts=(*facts, size) if known else (),
         curves=compare.curves([one.name for one, _ in known], manifests),
-        federated=tuple(one.name for one, manifest in known if federated_facts.is_federated(manifest)),
-        private=tuple(one.name for one, manifest in known if federated_facts.is_private(manifest)),
+        federated=any(map(federated_facts.is_federated, manifests)),
     )
 
 

@@ -187,6 +187,7 @@ SAME_FLOOR = {
     ("report_record", "report_findings"),
     ("report_record", "report_sources"),
     ("report_record", "report_tables"),
+    ("report_page", "forgetting"),
     ("report_page", "report"),
     ("report_page", "report_findings"),
     ("report_page", "report_pictures"),
