@@ -9,7 +9,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from finlora import builtin, card_data, card_edit, card_front, card_scores, compare, record_checks
+from finlora import (
+    builtin,
+    card_data,
+    card_edit,
+    card_front,
+    card_scores,
+    federated_facts,
+    manifest_shape,
+    record_checks,
+)
 from finlora.adapters import CARD, Adapter
 from finlora.card_data import Source
 from finlora.card_scores import CardScore
@@ -21,7 +30,6 @@ from finlora.tasks import Task
 
 _TEMPLATE = Path(__file__).parent / "files" / "adapter_card.md.jinja"
 _NEEDED: dict[str, record_checks.Check] = {
-    **compare.NEEDED,
     "run_name": record_checks.text,
     **dict.fromkeys(["run.lora_dropout", "run.learning_rate", "run.num_epochs"], record_checks.number),
     **dict.fromkeys(["run.sequence_len", "run.seed"], record_checks.count),
@@ -84,7 +92,7 @@ def write(root: Path | None, adapter: Adapter, overwrite: bool = False) -> Path:
         AdapterError: no manifest says how the adapter was trained; manifest or card are damaged.
         FinLoRAError: a kept result is damaged, or the card can't be written.
     """
-    manifest = adapter.manifest_with(_NEEDED)
+    manifest = adapter.manifest_with({**manifest_shape.needed(adapter.manifest), **_NEEDED})
     path = adapter.folder / CARD
     text = None if overwrite else _text(path)
     if text is not None and not card_edit.is_ours(text):
@@ -136,7 +144,9 @@ def _facts(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the manifest says about model, method and prompt; no time, so that equal runs agree."""
     run, base, losses = manifest["run"], manifest["base_model"], manifest["losses"]
     hub_id = card_front.base_on_hub(manifest)
-    curves = (("training", losses["train"]), ("held-out", losses["validation"]))
+    federated = federated_facts.is_federated(manifest)
+    training = "mean training loss of a round" if federated else "training loss"
+    curves = ((training, losses["train"]), ("held-out loss", losses["validation"]))
     return {
         "name": manifest["run_name"],
         "variant": manifest["variant"],
@@ -155,6 +165,9 @@ def _facts(manifest: Mapping[str, Any]) -> dict[str, Any]:
         "versions": manifest["versions"],
         "prompt": manifest["prompt"],
         "data": manifest["dataset"],
+        "federated": manifest[federated_facts.KEY] if federated else None,
+        "federated_facts": federated_facts.described(manifest) if federated else (),
+        "private": federated_facts.is_private(manifest),
     }
 
 

@@ -148,7 +148,7 @@ def find(path_or_name: str, root: Path | None) -> Adapter:
     """Find an adapter by folder, or by run name on a project's shelf.
 
     Args:
-        path_or_name: a folder, or the name of a run.
+        path_or_name: a folder, the name of a run, or VARIANT/NAME.
         root: the project; None when there is none around.
 
     Raises:
@@ -165,17 +165,29 @@ def find(path_or_name: str, root: Path | None) -> Adapter:
         # "." has no name, and an adapter is called like its folder.
         return read(folder if folder.name else folder.absolute())
     shelf = on_shelf(root) if root else []
-    hits = [adapter for adapter in shelf if adapter.name == path_or_name]
+    hits = [adapter for adapter in shelf if is_called(adapter, path_or_name)]
     if len(hits) == 1:
         return read(hits[0])
     if hits:
-        places = ", ".join(str(hit) for hit in hits)
-        raise UsageError(f"several adapters are called '{path_or_name}': {places}; give the folder")
-    near = did_you_mean(path_or_name, [adapter.name for adapter in shelf])
+        raise UsageError(
+            f"several adapters are called '{path_or_name}'; name the variant too: "
+            + " or ".join(map(_in_full, hits))
+        )
+    in_full = path_or_name.count("/") == 1
+    near = did_you_mean(path_or_name, [_in_full(one) if in_full else one.name for one in shelf])
     there = f" on the shelf {root / SHELF}" if root else " (no project here)"
-    raise UsageError(
-        f"no adapter '{path_or_name}'{there}{near}\nTrain it with: finlora finetune {path_or_name}"
-    )
+    variant, _, run = path_or_name.rpartition("/")
+    command = "federate" if variant.endswith("_fed") else "finetune"
+    raise UsageError(f"no adapter '{path_or_name}'{there}{near}\nTrain it with: finlora {command} {run}")
+
+
+def is_called(place: Path, name: str) -> bool:
+    """Tell whether a place on the shelf is called so: by its run, or as VARIANT/NAME."""
+    return name in (place.name, _in_full(place))
+
+
+def _in_full(place: Path) -> str:
+    return f"{place.parent.name}/{place.name}"
 
 
 def on_shelf(root: Path) -> list[Path]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finlora import cards, tasks
+from finlora import cards, federated_facts, tasks
 from finlora.errors import ConfigError
 from finlora.record_checks import value_at
 from finlora.tasks import Task
@@ -17,7 +17,7 @@ class Source:
     """Where training rows come from.
 
     Args:
-        file: name of the training file.
+        file: name of the training file; empty where each client of a federated training had its own.
         task: whose training file it was; None for a file of the user's.
         parts: the tasks that a mix puts together, those of a mix inside it too.
         card: what FinLoRA recorded when it made this very file; None where no record has its digest.
@@ -63,6 +63,8 @@ def of(manifest: Mapping[str, Any], known: Mapping[str, Task], root: Path | None
         known: tasks by id.
         root: the project, whose data folder may hold the file's card; None outside one.
     """
+    if federated_facts.has_own_rows(manifest):
+        return Source("")
     given, digest = str(value_at(manifest, "run.dataset_path")), value_at(manifest, "dataset.sha256")
     inside = _inside(given, root)
     for task in known.values():

@@ -7,6 +7,7 @@ https://github.com/huggingface/hub-docs/blob/main/modelcard.md
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from finlora import federated_facts
 from finlora.card_data import Source
 from finlora.card_scores import CardScore
 from finlora.json_text import printable
@@ -54,6 +55,8 @@ def front(
     run = manifest["run"]
     method = "dora" if run["peft_use_dora"] else "rslora" if run["peft_use_rslora"] else "lora"
     tags = ["finlora", "axolotl", *dict.fromkeys(["lora", method])]
+    if federated_facts.is_federated(manifest):
+        tags.append("federated-learning")
     more: dict[str, Any] = {"base_model_relation": "adapter"} if hub_id else {}
     data: dict[str, Any] = ModelCardData(
         base_model=hub_id,

@@ -6,48 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finlora import adapters, differences, record_checks, results
+from finlora import adapters, differences, federated_facts, manifest_shape, results
 from finlora.adapters import Adapter
 from finlora.differences import Fact
 from finlora.errors import UsageError
 from finlora.loss_plot import Curve
-
-_CURVE = record_checks.pair_of(record_checks.count, record_checks.number)
-# What a whole manifest holds.
-NEEDED: dict[str, record_checks.Check] = {
-    "run": record_checks.record,
-    "run.axolotl": record_checks.record,
-    **dict.fromkeys(["run.quant_bits", "run.lora_r", "run.lora_alpha"], record_checks.positive),
-    **dict.fromkeys(["run.peft_use_dora", "run.peft_use_rslora"], record_checks.flag),
-    **dict.fromkeys(
-        ["variant", "dtype", "base_model.name", "base_model.identity", "base_model.tokenizer_sha256"],
-        record_checks.text,
-    ),
-    **dict.fromkeys(
-        [f"prompt.{part}" for part in ("style", "head", "tail", "separator", "end")], record_checks.text
-    ),
-    "prompt.stop": record_checks.list_of(record_checks.text),
-    "run.dataset_path": record_checks.text,
-    "dataset.sha256": record_checks.text,
-    "dataset.train": record_checks.positive,
-    **dict.fromkeys(
-        [f"dataset.{part}" for part in ("validation", "tokens", "trained_tokens", "dropped.count")],
-        record_checks.count,
-    ),
-    "built.targets": record_checks.list_of(record_checks.text, least=1),
-    "built.trainable_parameters": record_checks.positive,
-    "engine.class": record_checks.text,
-    "engine.zero_stage": record_checks.optional(record_checks.count),
-    **dict.fromkeys(["processes", "effective_batch", "steps"], record_checks.positive),
-    "seconds": record_checks.number,
-    **dict.fromkeys(["gpu_peak_bytes", "cpu_peak_bytes"], record_checks.optional(record_checks.count)),
-    "losses.train": record_checks.list_of(_CURVE, least=1),
-    "losses.validation": record_checks.list_of(_CURVE),
-    "hardware.cpu": record_checks.text,
-    "hardware.cores": record_checks.count,
-    "hardware.gpus": record_checks.list_of(record_checks.text),
-    "versions": record_checks.values_of(record_checks.text),
-}
 
 
 @dataclass(frozen=True)
@@ -59,6 +22,7 @@ class Comparison:
         rows: what they reached and what it cost.
         method: the parts of the method in which they differ.
         differences: what differs besides the method, as text.
+        unknown: what can't be compared, as not every manifest tells it.
         notes: what to know about single values.
         curves: their losses.
     """
@@ -67,12 +31,18 @@ class Comparison:
     rows: tuple[Fact, ...]
     method: tuple[Fact, ...]
     differences: tuple[Fact, ...]
+    unknown: tuple[str, ...]
     notes: tuple[str, ...]
     curves: tuple[Curve, ...]
 
     @property
     def verdict(self) -> str:
         """Whether this is a comparison of methods, in a sentence."""
+        untold = ", ".join(self.unknown)
+        return self._verdict + (f"; not told by all, and so not compared: {untold}" if untold else "")
+
+    @property
+    def _verdict(self) -> str:
         method = ", ".join(fact.name for fact in self.method)
         others = ", ".join(fact.name for fact in self.differences)
         if method and others:
@@ -109,20 +79,17 @@ def compare(names: Sequence[str], root: Path | None) -> Comparison:
         )
     found = [adapters.find(name, root) for name in names]
     _refuse_twins(names, found)
-    manifests = [adapter.manifest_with(NEEDED) for adapter in found]
+    manifests = [adapter.manifest_with(manifest_shape.needed(adapter.manifest)) for adapter in found]
     columns = _columns(names, found, manifests)
     scores, notes = _scores(found, columns, root)
-    losses = [manifest["losses"] for manifest in manifests]
     return Comparison(
         columns=columns,
         rows=(*scores, *facts(manifests)),
         method=differences.of_method(manifests),
         differences=differences.besides_method(manifests),
-        notes=tuple(notes),
-        curves=tuple(
-            Curve(column, [(s, v) for s, v in loss["train"]], [(s, v) for s, v in loss["validation"]])
-            for column, loss in zip(columns, losses, strict=True)
-        ),
+        unknown=differences.unknown(manifests),
+        notes=(*notes, *_federated_notes(columns, manifests)),
+        curves=curves(columns, manifests),
     )
 
 
@@ -146,6 +113,39 @@ def _columns(
     )
 
 
+def curves(names: Sequence[str], manifests: Sequence[Mapping[str, Any]]) -> tuple[Curve, ...]:
+    """Return the losses of adapters, without those that tell none.
+
+    Args:
+        names: of the adapters.
+        manifests: of the adapters, whole.
+    """
+    losses = [manifest["losses"] for manifest in manifests]
+    return tuple(
+        Curve(name, [(s, v) for s, v in loss["train"]], [(s, v) for s, v in loss["validation"]])
+        for name, loss in zip(names, losses, strict=True)
+        if loss["train"]
+    )
+
+
+def _federated_notes(names: Sequence[str], manifests: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return what figures of federated trainings mean, as they stand beside those of others."""
+    federated = [(n, m) for n, m in zip(names, manifests, strict=True) if federated_facts.is_federated(m)]
+    private = [name for name, manifest in federated if federated_facts.is_private(manifest)]
+    open_ = [name for name, _ in federated if name not in private]
+    notes = []
+    if open_:
+        notes.append(
+            f"{', '.join(open_)}: federated; a loss is the mean of all clients' in a round, steps are those "
+            "of all clients together, and the seconds hold the start of every client's training"
+        )
+    if private:
+        notes.append(
+            f"{', '.join(private)}: federated under differential privacy; losses, steps and rows are not told"
+        )
+    return notes
+
+
 def facts(manifests: Sequence[Mapping[str, Any]]) -> list[Fact]:
     """Return what adapters reached and what it cost, but for their scores.
 
@@ -154,8 +154,13 @@ def facts(manifests: Sequence[Mapping[str, Any]]) -> list[Fact]:
     """
     columns: dict[tuple[str, str], Callable[[Mapping[str, Any]], Any]] = {
         ("variant", "text"): lambda m: m["variant"],
-        ("first training loss", "loss"): lambda m: m["losses"]["train"][0][1],
-        ("last training loss", "loss"): lambda m: m["losses"]["train"][-1][1],
+        ("clients", "count"): lambda m: len(m["federated"]["clients"]) if _federated(m) else None,
+        ("rounds", "count"): lambda m: m["federated"]["rounds"] if _federated(m) else None,
+        ("epsilon", "text"): federated_facts.epsilon,
+        ("first training loss", "loss"): lambda m: next((loss for _, loss in m["losses"]["train"]), None),
+        ("last training loss", "loss"): lambda m: next(
+            (loss for _, loss in reversed(m["losses"]["train"])), None
+        ),
         ("first held-out loss", "loss"): lambda m: next(
             (loss for _, loss in m["losses"]["validation"]), None
         ),
@@ -163,8 +168,8 @@ def facts(manifests: Sequence[Mapping[str, Any]]) -> list[Fact]:
             (loss for _, loss in reversed(m["losses"]["validation"])), None
         ),
         ("seconds", "seconds"): lambda m: m["seconds"],
-        ("tokens", "count"): lambda m: round(m["dataset"]["tokens"] * _passes(m)),
-        ("answer tokens trained", "count"): lambda m: round(m["dataset"]["trained_tokens"] * _passes(m)),
+        ("tokens", "count"): lambda m: _trained(m, "tokens"),
+        ("answer tokens trained", "count"): lambda m: _trained(m, "trained_tokens"),
         ("tokens per second", "count"): _speed,
         ("steps", "count"): lambda m: m["steps"],
         ("effective batch", "count"): lambda m: m["effective_batch"],
@@ -176,16 +181,28 @@ def facts(manifests: Sequence[Mapping[str, Any]]) -> list[Fact]:
     return [fact for fact in found if any(value is not None for value in fact.values)]
 
 
+_federated = federated_facts.is_federated
+
+
+def _trained(manifest: Mapping[str, Any], tokens: str) -> int | None:
+    """Return how many tokens were trained in all; None where that is not told."""
+    counted = manifest["dataset"][tokens]
+    return None if counted is None else round(counted * _passes(manifest))
+
+
 def _passes(manifest: Mapping[str, Any]) -> float:
-    """Return how often the rows were gone through; part of a pass counts by its share of steps."""
+    """Return how often the rows that are counted were gone through; part of a pass counts by its steps."""
+    if _federated(manifest):
+        # Its counts are of all rounds together.
+        return 1.0
     rows, batch, steps = manifest["dataset"]["train"], manifest["effective_batch"], manifest["steps"]
     return float(steps / math.ceil(rows / batch))
 
 
 def _speed(manifest: Mapping[str, Any]) -> int | None:
-    """Return tokens per second over all steps."""
-    seconds = manifest["seconds"]
-    return round(manifest["dataset"]["tokens"] * _passes(manifest) / seconds) if seconds > 0 else None
+    """Return tokens per second over all steps; None where that is not told."""
+    seconds, tokens = manifest["seconds"], manifest["dataset"]["tokens"]
+    return None if tokens is None or seconds <= 0 else round(tokens * _passes(manifest) / seconds)
 
 
 def _scores(

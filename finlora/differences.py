@@ -1,13 +1,13 @@
 """What differs between trainings, in their manifests: the method, and all else."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from finlora import record_checks
+from finlora import federated_facts, record_checks
 from finlora.json_text import shown
 
 # What an adapter is made of. Dropout is not among it: it acts on the training only, as the learning
@@ -65,29 +65,46 @@ def besides_method(manifests: Sequence[dict[str, Any]]) -> tuple[Fact, ...]:
     Every key of a run is among what is compared, so that a difference that nobody thought of is named.
     """
     named = {
-        "data": [Path(manifest["run"]["dataset_path"]).name for manifest in manifests],
+        "data": [_data(manifest) for manifest in manifests],
         "base model": [manifest["base_model"]["name"] for manifest in manifests],
     }
+    differing = _differing(_compared(manifests))
     # Names are shown beside what differs; alone they are no difference.
     return tuple(
         replace(fact, values=tuple(f"{n}: {v}" for n, v in zip(named[fact.name], fact.values, strict=True)))
         if fact.name in named
         else fact
-        for fact in _differing({**_circumstances(manifests), **_settings(manifests), **_versions(manifests)})
+        for fact in differing
     )
 
 
-def _circumstances(manifests: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
-    """Return what a training was besides its settings, as text, one for each adapter."""
-    of: dict[str, Callable[[dict[str, Any]], str]] = {
-        "data": lambda m: m["dataset"]["sha256"][:12],
-        "rows trained on": lambda m: str(m["dataset"]["train"]),
+def unknown(manifests: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    """Return the names of what may differ or not, as not every manifest tells it; as `besides_method`."""
+    values = _compared(manifests)
+    differing = {fact.name for fact in _differing(values)}
+    return tuple(name for name, told in values.items() if None in told and name not in differing)
+
+
+def _compared(manifests: Sequence[dict[str, Any]]) -> dict[str, Sequence[str | None]]:
+    return {
+        **_circumstances(manifests),
+        **_federation(manifests),
+        **_settings(manifests),
+        **_versions(manifests),
+    }
+
+
+def _circumstances(manifests: Sequence[dict[str, Any]]) -> dict[str, list[str | None]]:
+    """Return what a training was besides its settings, as text, one for each adapter; None: not told."""
+    of: dict[str, Callable[[dict[str, Any]], str | None]] = {
+        "data": lambda m: m["dataset"]["sha256"] and m["dataset"]["sha256"][:12],
+        "rows trained on": lambda m: _figure(m["dataset"]["train"]),
         "rows held out": lambda m: str(m["dataset"]["validation"]),
-        "rows dropped": lambda m: str(m["dataset"]["dropped"]["count"]),
+        "rows dropped": _dropped,
         "base model": lambda m: m["base_model"]["identity"],
         "tokenizer": lambda m: m["base_model"]["tokenizer_sha256"][:12],
         "prompt": lambda m: f"{m['prompt']['style']} {_prompt_digest(m['prompt'])}",
-        "steps": lambda m: str(m["steps"]),
+        "steps": lambda m: _figure(m["steps"]),
         "effective batch": lambda m: str(m["effective_batch"]),
         "processes": lambda m: str(m["processes"]),
         "engine": lambda m: _engine(m["engine"]),
@@ -96,6 +113,27 @@ def _circumstances(manifests: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
         "GPUs": lambda m: ", ".join(m["hardware"]["gpus"]) or "none",
     }
     return {name: [value(m) for m in manifests] for name, value in of.items()}
+
+
+def _figure(value: int | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _data(manifest: dict[str, Any]) -> str:
+    if federated_facts.has_own_rows(manifest):
+        return "the clients' own"
+    return Path(manifest["run"]["dataset_path"]).name
+
+
+def _dropped(manifest: dict[str, Any]) -> str | None:
+    count = manifest["dataset"]["dropped"]["count"]
+    # A row counts in each round that comes by it.
+    return f"{count} over all rounds" if count and federated_facts.is_federated(manifest) else _figure(count)
+
+
+def _federation(manifests: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+    told = [federated_facts.compared(manifest) for manifest in manifests]
+    return {name: [one[name] for one in told] for name in told[0]}
 
 
 def _prompt_digest(prompt: dict[str, Any]) -> str:
@@ -132,5 +170,9 @@ def _quoted(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else shown(value)
 
 
-def _differing(values: dict[str, list[str]]) -> tuple[Fact, ...]:
-    return tuple(Fact(name, "text", tuple(shown)) for name, shown in values.items() if len(set(shown)) > 1)
+def _differing(values: Mapping[str, Sequence[str | None]]) -> tuple[Fact, ...]:
+    return tuple(
+        Fact(name, "text", tuple(federated_facts.NOT_TOLD if one is None else one for one in told))
+        for name, told in values.items()
+        if len(set(told) - {None}) > 1
+    )

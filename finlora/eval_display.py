@@ -53,11 +53,16 @@ def _id(result: Any) -> tuple[str, ...]:
 
 
 def _names(results: Sequence[Any]) -> dict[tuple[str, ...], str]:
-    """Return what everybody is called: by the kind where there is one of it, else by name."""
-    everybody = list(dict.fromkeys(map(_id, results)))
+    """Return what everybody is called: by the kind where there is one of it, else by a name of its own."""
+    everybody = {_id(result): result.respondent for result in results}
     kinds = [kind for kind, *_ in everybody]
+    plain = [name for _, name, *_ in everybody]
     words = {"base": "base model", "adapter": "adapter", "endpoint": "hosted model"}
-    return {who: words[who[0]] if kinds.count(who[0]) == 1 else who[1] for who in everybody}
+    named = {
+        who: f"{facts['variant']}/{who[1]}" if plain.count(who[1]) > 1 and facts.get("variant") else who[1]
+        for who, facts in everybody.items()
+    }
+    return {who: words[who[0]] if kinds.count(who[0]) == 1 else name for who, name in named.items()}
 
 
 def _differences(results: Sequence[Any], names: dict[tuple[str, ...], str]) -> None:

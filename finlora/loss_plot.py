@@ -64,10 +64,12 @@ def write(path: Path, curves: Sequence[Curve]) -> None:
         curves: one for each adapter.
 
     Raises:
-        UsageError: as in `check_target`.
+        UsageError: as in `check_target`; or there is no curve.
         FinLoRAError: it can't be written.
     """
     check_target(path)
+    if not curves:
+        raise UsageError("none of these adapters tells its losses, so there is nothing to plot")
     picture = BytesIO()
     with _own_style():
         draw(curves).savefig(picture, format=path.suffix.lower().removeprefix("."))

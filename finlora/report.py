@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finlora import __version__, compare, published, record_checks, report_sources, tasks
+from finlora import __version__, compare, federated_facts, published, record_checks, report_sources, tasks
 from finlora.differences import Fact
 from finlora.errors import UsageError
 from finlora.files import digest
@@ -69,12 +69,14 @@ class Training:
     Args:
         names: of the adapters.
         facts: each with a value for each adapter, the size on disk the last.
-        curves: their losses.
+        curves: their losses, of those that tell them.
+        federated: whether some of them are federated, which makes figures mean something else.
     """
 
     names: tuple[str, ...]
     facts: tuple[Fact, ...]
     curves: tuple[Curve, ...]
+    federated: bool
 
 
 @dataclass(frozen=True)
@@ -253,16 +255,9 @@ def _training(found: Found) -> Training:
     return Training(
         names=tuple(one.name for one, _ in known),
         facts=(*facts, size) if known else (),
-        curves=tuple(Curve(one.name, *map(_pairs, _losses(manifest))) for one, manifest in known),
+        curves=compare.curves([one.name for one, _ in known], manifests),
+        federated=any(map(federated_facts.is_federated, manifests)),
     )
-
-
-def _losses(manifest: Mapping[str, Any]) -> tuple[Any, Any]:
-    return manifest["losses"]["train"], manifest["losses"]["validation"]
-
-
-def _pairs(losses: Sequence[Sequence[Any]]) -> list[tuple[int, float]]:
-    return [(step, loss) for step, loss in losses]
 
 
 def _beside(task: PublishedTask, entries: Sequence[Entry]) -> Beside | None:

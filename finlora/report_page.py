@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 
 from finlora import report_pictures
 from finlora.files import write_atomic
+from finlora.forgetting import Forgetting
 from finlora.report import Report
 from finlora.report_findings import findings, full, tally
 from finlora.report_sources import Entry
@@ -73,6 +74,7 @@ def _rendered(template: str, text: Callable[[Any], Any], report: Report) -> str:
         "breakable": _breakable,
         "share": lambda value: "–" if value is None else f"{100 * value:.1f}",
         "count": lambda value: Markup(f"{value:,}"),
+        "who": lambda one: _who(one, report),
     }
     return str(world.get_template(template).render(_context(report)))
 
@@ -98,6 +100,15 @@ def _breakable(name: str) -> Markup:
     """Return a name that may go on in the next line behind each _, / and -."""
     clean = str(escape(report_pictures.shortened(name, _LONGEST_NAME)))
     return Markup(re.sub(r"([_/.-])", r"\1<wbr>", clean))
+
+
+def _who(one: Forgetting, report: Report) -> str:
+    """Return what the adapter of a benchmark is called, with its variant where others have the name."""
+    name = str(one.adapter["name"])
+    variants = {
+        str(other.adapter.get("variant")) for other in report.forgotten if other.adapter["name"] == name
+    }
+    return name if len(variants) == 1 else f"{one.adapter.get('variant')}/{name}"
 
 
 def _score(value: float | None, metric: str) -> str:

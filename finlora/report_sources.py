@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from finlora import adapters, compare, forgetting, record_checks, results
+from finlora import adapters, forgetting, manifest_shape, results
 from finlora.adapters import Adapter
 from finlora.errors import FinLoRAError
 from finlora.forgetting import Forgetting
@@ -259,7 +259,7 @@ def _trained(shelf: Mapping[tuple[str, str], Adapter], damaged: list[tuple[str, 
     found = []
     for (variant, run), adapter in shelf.items():
         manifest = adapter.manifest
-        faults = record_checks.faults(manifest, compare.NEEDED) if manifest is not None else []
+        faults = manifest_shape.faults(manifest) if manifest is not None else []
         if faults:
             where = f"{adapters.SHELF}/{variant}/{run}/{adapters.MANIFEST}"
             damaged.append((where, f"{', '.join(faults)} missing or damaged"))

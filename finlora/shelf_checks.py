@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finlora import adapter_weights, adapters, builtin, compare, model_folder, models, prompts, record_checks
+from finlora import (
+    adapter_weights,
+    adapters,
+    builtin,
+    manifest_shape,
+    model_folder,
+    models,
+    prompts,
+    record_checks,
+)
 from finlora.adapter_weights import Tensor
 from finlora.adapters import Adapter
 from finlora.errors import BaseModelError, FinLoRAError, UsageError
@@ -80,7 +89,7 @@ def verify(names: Sequence[str], root: Path | None) -> list[Verdict]:
 def _folder(name: str, root: Path | None) -> Path:
     """Return an adapter's folder, a damaged one's too; errors as in `adapters.find`."""
     if root is not None and name:
-        on_shelf = [place for place in adapters.places(root) if place.name == name]
+        on_shelf = [place for place in adapters.places(root) if adapters.is_called(place, name)]
         if len(on_shelf) == 1 and not Path(name).exists():
             return on_shelf[0]
     if name and Path(name).is_dir():
@@ -112,7 +121,10 @@ def _weights(adapter: Adapter, found: Mapping[str, Tensor]) -> Iterator[str]:
         yield f"{adapters.PEFT_CONFIG}: peft_type is {adapter.peft.get('peft_type')}; FinLoRA reads LORA only"
         return
     misfits = adapter_weights.misfits(found, adapter.peft)
-    numbers = sum(tensor.numbers for tensor in found.values())
+    # Federated training may average B alone, and leave A as it was drawn.
+    frozen = record_checks.value_at(adapter.manifest, "built.a_frozen") is True
+    trained = [tensor for key, tensor in found.items() if not (frozen and ".lora_A." in key)]
+    numbers = sum(tensor.numbers for tensor in trained)
     built = record_checks.value_at(adapter.manifest, "built.trainable_parameters")
     if built != numbers:
         # Where the count is the one of training, nothing is missing, whatever the layers look like.
@@ -134,7 +146,7 @@ def _manifest(adapter: Adapter, found: Mapping[str, Tensor]) -> Iterator[str]:
     manifest, peft = adapter.manifest, adapter.peft
     if manifest is None:
         return
-    damaged = record_checks.faults(manifest, compare.NEEDED)
+    damaged = manifest_shape.faults(manifest)
     if damaged:
         yield f"{adapters.MANIFEST}: {', '.join(damaged)} missing or damaged"
     digest = manifest.get(adapters.DIGEST)

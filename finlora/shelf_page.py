@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finlora import adapters, record_checks, results
+from finlora import adapters, federated_facts, record_checks, results
 from finlora.adapters import Adapter
 from finlora.files import sha256
 from finlora.json_text import printable, shown
@@ -130,6 +130,8 @@ _GROUPS: dict[str, dict[str, str]] = {
     "hardware": {"CPU": "hardware.cpu", "cores": "hardware.cores", "GPUs": "hardware.gpus"},
 }
 _PROMPT = {"prompt.head", "prompt.tail", "prompt.separator", "prompt.end", "prompt.stop"}
+# What a federated training may leave open.
+_UNTOLD = {*(key for key in _GROUPS["data"].values() if key != "dataset.validation"), "steps"}
 _PEFT = ("peft_type", "r", "lora_alpha", "lora_dropout", "use_dora", "use_rslora", "target_modules")
 
 
@@ -141,6 +143,8 @@ def page(about: Description) -> list[tuple[str, list[str]]]:
         for heading, keys in _GROUPS.items()
         if about.manifest is not None
     ]
+    if federated_facts.is_federated(manifest):
+        parts.append(("federated", _federated(manifest)))
     if about.manifest is not None:
         parts.append(("losses", _losses(manifest)))
         versions = manifest.get("versions")
@@ -170,6 +174,11 @@ def _line(name: str, value: str) -> str:
 
 def _value(manifest: Mapping[str, Any], key: str) -> str:
     value = record_checks.value_at(manifest, key)
+    if federated_facts.is_federated(manifest) and key in _UNTOLD:
+        if key == "dataset.dropped" and isinstance(value, dict):
+            # The reason alone tells nothing.
+            value = None if value.get("count") is None else value
+        value = federated_facts.NOT_TOLD if value is None else value
     # A prompt is shown as it is written in the file: spaces and line breaks count.
     return json.dumps(value, ensure_ascii=False) if key in _PROMPT else _text_of(value)
 
@@ -184,6 +193,13 @@ def _texts(value: Any) -> list[tuple[str, str]]:
     return [(str(key), _text_of(text)) for key, text in value.items()] if isinstance(value, dict) else []
 
 
+def _federated(manifest: Mapping[str, Any]) -> list[str]:
+    damaged = record_checks.faults(manifest, federated_facts.needed(manifest))
+    if damaged:
+        return [f"missing or damaged: {', '.join(damaged)}"]
+    return [_line(what, printable(told)) for what, told in federated_facts.described(manifest)]
+
+
 def _losses(manifest: Mapping[str, Any]) -> list[str]:
     pair = record_checks.pair_of(record_checks.count, record_checks.number)
     lines = []
@@ -193,5 +209,6 @@ def _losses(manifest: Mapping[str, Any]) -> list[str]:
             (first, before), (last, after) = losses[0], losses[-1]
             lines.append(_line(name, f"{before:.4f} at step {first}, {after:.4f} at step {last}"))
         else:
-            lines.append(_line(name, "none"))
+            untold = federated_facts.is_private(manifest) and key == "losses.train"
+            lines.append(_line(name, federated_facts.NOT_TOLD if untold else "none"))
     return lines

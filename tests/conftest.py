@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,13 @@ import pytest
 from finlora import results
 from finlora.cli import main
 from finlora.config import ConfigFile, check_run, load
+from finlora.federated.dp import Privacy
+from finlora.federated.summary import completed
 from finlora.manifest import History, compose
 from finlora.privacy import QUIET
 
+IID = {"kind": "iid", "alpha": None, "rows": {"a": 6, "b": 6}}
+PRIVATE = Privacy(clip=0.5, noise=1.0, delta=1e-5, max_epsilon=12.0)
 RUN: dict[str, Any] = {"base_model": "./base", "dataset_path": "../data/train/rows.jsonl", "lora_r": 8}
 ROWS = [{"context": f"Net sales rose by {i}%. Answer: ", "target": "positive"} for i in range(6)]
 
@@ -107,7 +111,7 @@ def trained_manifest(name: str, settings: Mapping[str, Any] | None = None, **fac
         name: the run.
         settings: of the run, besides those of RUN.
         facts: losses, validation (both (step, loss) pairs), seconds, targets, style, gpus,
-            cpu_peak_bytes, gpu_peak_bytes, dataset_sha256, identity.
+            cpu_peak_bytes, gpu_peak_bytes, dataset_sha256, identity; federated: facts of `federate`.
     """
     run, faults = check_run(name, {**RUN, **(settings or {})})
     assert run is not None, faults
@@ -158,9 +162,53 @@ def trained_manifest(name: str, settings: Mapping[str, Any] | None = None, **fac
         cores=2,
         history=history,
     )
+    if "federated" in facts:
+        made = federate(made, **facts["federated"])
     # As it is read back.
     again: dict[str, Any] = json.loads(json.dumps({"schema": 1, **made}))
     return again
+
+
+def federate(
+    made: Mapping[str, Any], privacy: Privacy | None = None, partition: Any = IID, **facts: Any
+) -> dict[str, Any]:
+    """Turn a composed manifest into that of two clients' training in three rounds; the second is lost.
+
+    Args:
+        made: of a training on one file.
+        privacy: differential privacy; no round is lost then.
+        partition: as in the manifest.
+        facts: rounds_asked, aggregate, sha256 (of the data).
+    """
+    counts = {"rows": 5, "dropped": 1, "tokens": 450, "trained_tokens": 30, "steps": 4, "loss": 2.0}
+    both: dict[str, Any] = {"a": counts, "b": counts}
+    told: dict[str, Any] = {"loss": 2.0, "rows": 12}
+    if privacy:
+        both, told, partition = {"a": {}, "b": {}}, {}, {"kind": partition["kind"], "alpha": None}
+    records = [
+        {"round": number, "learning_rate": 0.1 / number, "clients": both, "dropped": {}, "lost": False}
+        | {"seconds": 5.0, **told}
+        for number in (1, 2, 3)
+    ]
+    if not privacy:
+        records[1] |= {"clients": {"a": counts}, "dropped": {"b": "it went away"}, "lost": True}
+        records[2] |= {"loss": 1.5}
+    sha256 = None if privacy else facts.get("sha256", made["dataset"]["sha256"])
+    frame = {
+        **made,
+        "variant": f"{made['variant']}_fed",
+        "engine": {"class": "Flower", "zero_stage": None},
+        "dataset": {"sha256": sha256, "validation": 0},
+        "federated": {
+            "clients": ["a", "b"],
+            "partition": partition,
+            "rounds_asked": facts.get("rounds_asked", 3),
+            "aggregate": facts.get("aggregate", "fedavg"),
+            "weights": "equal" if privacy else "rows",
+            "privacy": asdict(privacy) if privacy else None,
+        },
+    }
+    return completed(frame, records)
 
 
 def shelve(project: Project, name: str, settings: Mapping[str, Any] | None = None, **facts: Any) -> Path:

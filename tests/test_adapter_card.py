@@ -28,7 +28,7 @@ from finlora.adapters import CARD
 from finlora.errors import AdapterError, ConfigError, FinLoRAError, UsageError
 from finlora.models import BaseModel
 from finlora.results import Result
-from tests.conftest import shelve, trained_manifest, write_adapter
+from tests.conftest import PRIVATE, shelve, trained_manifest, write_adapter
 
 GOLDEN = Path(__file__).parent / "golden" / "adapter_card.txt"
 LLAMA = "meta-llama/Llama-3.1-8B-Instruct"
@@ -417,6 +417,97 @@ def test_the_card_of_an_adapter_that_is_replaced_keeps_its_authors_words_and_los
     assert front_of(now).eval_results is None
     (again.folder / CARD).write_text("my own")
     assert "my own" not in (publish(project, seconds=8.0).folder / CARD).read_text()
+
+
+# Federated.
+
+
+def test_the_card_of_a_federated_adapter_says_how_it_came_about(project):
+    text = card_of(project, put(project, federated={"rounds_asked": 9}))
+    assert "trained with FinLoRA and Flower by 2 clients together on 12 rows of the task `fpb`" in text
+    assert section(text, "Federated training").strip().splitlines() == [
+        "- clients: 2: a, b",
+        "- rows: one file, divided evenly at random; a 6, b 6",
+        "- rounds: 3 of 9 asked for; 1 lost: too few updates",
+        "- answered: b in 2 of 3 rounds; the others in all",
+        "- dropped out: b in round 2 (it went away)",
+        "- averaged: A and B, each by itself",
+        "- weights: weighted by rows",
+        "- learning rate: 0.1 in the first round, 0.0333333 in the last",
+        "- privacy: no differential privacy; the adapter may tell of single rows",
+    ]
+    assert f"- Digest of the training file (SHA-256): `{'3' * 64}`" in text
+    assert "- Rows: 12 trained on, 0 held out, 4 left out as too long (counted in every round)" in text
+    assert "| training | 16 steps of all clients together of 1 rows, 1 epochs over all rounds, learn" in text
+    assert "| mean training loss of a round | 2.0000 at step 8, 1.5000 at step 16 |" in text
+    assert "federated-learning" in front_of(text).tags
+
+
+def test_the_card_of_a_private_adapter_tells_the_guarantee_and_no_counts(project):
+    adapter = publish(project, federated={"privacy": PRIVATE, "aggregate": "ffa"})
+    text = (adapter.folder / CARD).read_text()
+    assert text == card_of(project, adapter)
+    assert "by 2 clients together on rows (their number is not told) of the task `fpb`" in text
+    told = section(text, "Federated training")
+    for part in (
+        "- averaged: B alone; A stays as it was drawn\n",
+        # Rounded up, never down: 8.3808 is below.
+        "- privacy: epsilon 8.39 at delta 1e-05, for one whole institution present or zeroed out; 20.2 for",
+        "; the limit was 12\n",
+        "- noise: multiplier 1, updates clipped to 0.5; in each round the noise's norm is about 45 times",
+        "- accounted by: exact Gaussian, Balle &amp; Wang 2018, over 3 rounds; every client in every round",
+        "- trust: the server is trusted",
+        "- assumed: the noise is computed in floating point",
+        "- not told: row counts, steps, losses and the digest of the data",
+    ):
+        assert part in told
+    assert "- Digest of the training file (SHA-256): not told\n" in text
+    assert "- Rows: not told, nor how many were left out as too long\n" in text
+    assert "| training | steps of 1 rows, 1 epochs over all rounds," in text
+    assert "What the clients' rows taught may be lost in it." in section(text, "Limits")
+    assert "damaged" not in text
+    assert "loss |" not in text
+    assert "None" not in section(text, "Data and licence") + section(text, "Method")
+
+
+@pytest.mark.parametrize(
+    ("partition", "sha256", "rows", "digest"),
+    [
+        (None, None, "each client's own, known to it alone", "known to the clients alone"),
+        (
+            {"kind": "files", "alpha": None, "rows": {"a": 4, "b": 1200}},
+            "e" * 64,
+            "a file of its own for each client; a 4, b 1,200",
+            f"`{'e' * 64}`",
+        ),
+    ],
+)
+def test_rows_that_clients_brought_are_not_those_of_the_runs_task(project, partition, sha256, rows, digest):
+    text = card_of(project, put(project, federated={"partition": partition, "sha256": sha256}))
+    assert "by 2 clients together on 12 rows of their own." in text
+    assert "Each client trained on rows of its own. Their sources and their licences are **not stated" in text
+    assert f"- Digest of all training files (SHA-256): {digest}\n" in text
+    assert f"- rows: {rows}\n" in text
+    assert "fpb" not in text
+    assert "datasets" not in front_of(text).to_dict()
+
+
+def test_an_uneven_draw_and_many_clients_stay_readable(project):
+    clients = [f"bank_{number}" for number in range(12)]
+    adapter = put(project, federated={"partition": {"kind": "dirichlet", "alpha": 0.5, "rows": None}})
+    adapter.manifest["federated"]["clients"] = clients
+    text = card_of(project, adapter)
+    assert "each label spread by a Dirichlet draw, alpha 0.5 (the smaller, the less alike)\n" in text
+    named = ", ".join(rf"bank\_{number}" for number in range(10))
+    assert f"- clients: 12: {named} and 2 more\n" in text
+
+
+def test_hostile_words_of_a_federated_manifest_are_text(project):
+    adapter = put(project, federated={})
+    adapter.manifest["federated"]["dropped"][1] = {"b": "<script>[x](y)|`"}
+    text = card_of(project, adapter)
+    assert "<script>" not in text
+    assert r"(&lt;script&gt;\[x\](y)\|\`)" in text
 
 
 def test_a_faulty_task_of_the_project_never_costs_a_training(project):

@@ -220,14 +220,38 @@ def test_not_finding_names_what_is_near(place, clean_environment):
         adapters.find("sentiment_lama", None)
 
 
-def test_one_name_in_two_variants_asks_for_the_folder(place):
+def test_one_name_in_two_variants_asks_for_the_variant(place):
     root = place.parents[2]
     other = adapters.place(root, "4bits_r4", "a")
     write_adapter(place)
     write_adapter(other)
     with pytest.raises(UsageError) as fault:
         adapters.find("a", root)
-    assert str(fault.value) == f"several adapters are called 'a': {other}, {place}; give the folder"
+    both = f"{other.parent.name}/a or {place.parent.name}/a"
+    assert str(fault.value) == f"several adapters are called 'a'; name the variant too: {both}"
+    assert adapters.find("4bits_r4/a", root).folder == other
+    assert adapters.find(f"{place.parent.name}/a", root).folder == place
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("fp16_r8_fed/aa", ", did you mean 'fp16_r8_fed/a'?\nTrain it with: finlora federate aa"),
+        ("fp16_r8/a", ", did you mean 'fp16_r8_fed/a'?\nTrain it with: finlora finetune a"),
+    ],
+)
+def test_a_variant_that_is_not_there(tmp_path, name, said):
+    write_adapter(adapters.place(tmp_path, "fp16_r8_fed", "a"))
+    with pytest.raises(UsageError) as fault:
+        adapters.find(name, tmp_path)
+    assert str(fault.value) == f"no adapter '{name}' on the shelf {tmp_path / 'lora_adapters'}{said}"
+
+
+def test_a_folder_that_is_there_goes_before_a_variant_on_the_shelf(tmp_path, place, monkeypatch):
+    write_adapter(place)
+    here = write_adapter(tmp_path / "here" / place.parent.name / "a")
+    monkeypatch.chdir(tmp_path / "here")
+    assert adapters.find(f"{place.parent.name}/a", place.parents[2]).folder.resolve() == here
 
 
 def test_the_shelf_by_variant_and_name(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from finlora import compare
 from finlora.errors import AdapterError, FinLoRAError, UsageError
-from tests.conftest import keep_score, shelve, trained_manifest, write_adapter
+from tests.conftest import PRIVATE, keep_score, shelve, trained_manifest, write_adapter
 
 GIB = 2**30
 
@@ -339,6 +339,154 @@ def test_a_damaged_manifest_is_refused_by_file_and_key(project, key, value):
     with pytest.raises(AdapterError, match=rf"fp16_r8/two/finlora\.json: {key}.* missing or damaged; get"):
         compare.compare(["one", "two"], project.root)
     assert len(DAMAGE) == 20
+
+
+def test_a_federated_training_beside_a_central_one(project):
+    shelve(project, "one")
+    shelve(project, "one", federated={})
+    compared = compare.compare(["fp16_r8/one", "fp16_r8_fed/one"], project.root)
+    assert compared.columns == ("fp16_r8/one", "fp16_r8_fed/one")
+    found = rows(compared)
+    assert {
+        name: found[name]
+        for name in ("clients", "rounds", "tokens", "answer tokens trained", "tokens per second", "steps")
+    } == {
+        "clients": (None, 2),
+        "rounds": (None, 3),
+        # Of two rounds with two clients each: counted over all rounds, and no pass more.
+        "tokens": (270, 1800),
+        "answer tokens trained": (18, 120),
+        "tokens per second": (14, 120),
+        "steps": (3, 16),
+    }
+    assert "epsilon" not in found
+    assert found["first training loss"] == (2.5, 2.0)
+    assert found["last held-out loss"] == (3.0, None)
+    assert differing(compared.differences) == {
+        "rows trained on": ("10", "12"),
+        "rows held out": ("1", "0"),
+        "rows dropped": ("1", "4 over all rounds"),
+        "steps": ("3", "16"),
+        "engine": ("LoraModel", "Flower"),
+        "clients": ("none", "a, b"),
+        "partition": ("none", "iid"),
+        "rounds": ("none", "3; 1 lost: too few updates"),
+        "answers": ("none", "5"),
+        "aggregate": ("none", "fedavg, weights: rows"),
+    }
+    assert "not compared" not in compared.verdict
+    assert [note for note in compared.notes if note.startswith("fp16_r8_fed/one: federated; a loss is")]
+    assert compared.curves[1].train == [(8, 2.0), (16, 1.5)]
+
+
+def test_what_a_private_training_does_not_tell_is_neither_a_figure_nor_a_difference(project):
+    shelve(project, "one")
+    shelve(project, "two", federated={"privacy": PRIVATE})
+    compared = compare.compare(["one", "two"], project.root)
+    found = rows(compared)
+    untold = ("first training loss", "last training loss", "tokens", "tokens per second", "steps")
+    assert [found[name][1] for name in untold] == [None] * 5
+    assert found["epsilon"] == (None, "8.39 at delta 1e-05")
+    assert compared.unknown == ("data", "rows trained on", "rows dropped", "steps")
+    assert not {*compared.unknown} & differing(compared.differences).keys()
+    assert differing(compared.differences)["privacy"] == ("none", "clip 0.5, noise 1, delta 1e-05")
+    assert compared.verdict.endswith(
+        "; not told by all, and so not compared: data, rows trained on, rows dropped, steps"
+    )
+    assert [curve.name for curve in compared.curves] == ["one"]
+    assert "two: federated under differential privacy; losses, steps and rows are not told" in compared.notes
+
+
+def test_what_two_tell_is_compared_though_a_third_does_not(project):
+    shelve(project, "one")
+    shelve(project, "two", {"seed": 1}, dataset_sha256="f" * 64)
+    shelve(project, "three", federated={"partition": None, "sha256": None})
+    compared = compare.compare(["one", "two", "three"], project.root)
+    assert differing(compared.differences)["data"] == (
+        *("rows.jsonl: 333333333333", "rows.jsonl: ffffffffffff", "the clients' own: not told"),
+    )
+    assert compared.unknown == ()
+
+
+ROUNDS = {
+    "clients": (["a", "b", "c"], ("a, b", "a, b, c")),
+    "partition.kind": ("dirichlet", ("iid", "dirichlet")),
+    "rounds": (4, ("3; 1 lost: too few updates", "4 of 3 asked for; 1 lost: too few updates")),
+    "participants": ([["a"], ["a"], ["b"]], ("5", "3")),
+    "aggregate": ("ffa", ("fedavg, weights: rows", "ffa, weights: rows")),
+    "weights": ("equal", ("fedavg, weights: rows", "fedavg, weights: equal")),
+}
+
+
+@pytest.mark.parametrize("key", ROUNDS)
+def test_whatever_differs_between_federated_trainings_is_named(project, key):
+    value, shown = ROUNDS[key]
+    shelve(project, "one", federated={})
+    edit(shelve(project, "two", federated={}), f"federated.{key}", value)
+    [(_, values)] = differing(compare.compare(["one", "two"], project.root).differences).items()
+    assert values == shown
+    assert len(ROUNDS) == 6
+
+
+def test_many_clients_that_are_others_differ(project):
+    for name, last in (("one", "x"), ("two", "y")):
+        clients = [*(f"client_{number}" for number in range(9)), last]
+        edit(shelve(project, name, federated={}), "federated.clients", clients)
+    [fact] = compare.compare(["one", "two"], project.root).differences
+    assert fact.name == "clients"
+    assert all(value.startswith("10 (") for value in fact.values)
+
+
+FEDERATED_DAMAGE = [
+    ("federated", ..., {}),
+    ("federated", [], {}),
+    ("federated.clients", [], {}),
+    ("federated.partition", "iid", {}),
+    ("federated.partition.rows", {"a": "6"}, {}),
+    ("federated.rounds", None, {}),
+    ("federated.participants", [["a"], "b"], {}),
+    ("federated.dropped", [{"a": 1}], {}),
+    ("federated.learning_rates", [], {}),
+    # Without differential privacy all of it is told.
+    ("dataset.train", None, {}),
+    ("dataset.tokens", None, {}),
+    ("steps", None, {}),
+    ("losses.train", [], {}),
+    ("federated.privacy", {}, {}),
+    ("federated.privacy.epsilon", "8", {"privacy": PRIVATE}),
+    ("federated.privacy.assumptions", None, {"privacy": PRIVATE}),
+    ("federated.privacy.max_epsilon", "x", {"privacy": PRIVATE}),
+    ("dataset.train", 0, {"privacy": PRIVATE}),
+    ("losses.train", None, {"privacy": PRIVATE}),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "federated"), FEDERATED_DAMAGE)
+def test_a_damaged_federated_manifest_is_refused_by_file_and_key(project, key, value, federated):
+    shelve(project, "one")
+    edit(shelve(project, "two", federated=federated), key, value)
+    with pytest.raises(AdapterError, match=rf"fp16_r8_fed/two/finlora\.json: .*{key}.* missing or damaged"):
+        compare.compare(["one", "two"], project.root)
+    assert len(FEDERATED_DAMAGE) == 19
+
+
+@pytest.mark.parametrize("key", ["dataset.sha256", "dataset.train", "steps", "losses.train"])
+def test_a_central_manifest_tells_all(project, key):
+    shelve(project, "one")
+    edit(shelve(project, "two"), key, None)
+    with pytest.raises(AdapterError, match=f"{key} missing or damaged"):
+        compare.compare(["one", "two"], project.root)
+
+
+def test_the_command_prints_what_is_not_told_as_such(project, run, monkeypatch):
+    monkeypatch.chdir(project.root)
+    for name in ("one", "two"):
+        shelve(project, name, federated={"privacy": PRIVATE})
+    done = run("compare", "one", "two")
+    assert done.code == 0
+    assert "epsilon               8.39 at delta 1e-05  8.39 at delta 1e-05" in done.out
+    assert "Same in everything, the method too; not told by all, and so not compared: data, rows" in done.out
+    assert json.loads(run("compare", "one", "two", "--json").out)["differences"] == []
 
 
 def test_the_command_prints_the_table_and_the_verdict(project, run, monkeypatch):

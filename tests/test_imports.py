@@ -161,14 +161,16 @@ SAME_FLOOR = {
     ("converters", "tasks"),
     ("converters", "xbrl"),
     ("converters", "xbrl_document"),
-    # The card of an adapter: its parts, and what a whole manifest holds.
+    # What a whole manifest holds, of a federated training too.
+    ("differences", "federated_facts"),
+    ("manifest_shape", "federated_facts"),
+    # The card of an adapter: its parts.
     ("finetune", "adapter_card"),
     ("adapter_card", "card_data"),
     ("adapter_card", "card_edit"),
     ("adapter_card", "card_front"),
     ("adapter_card", "card_scores"),
     ("adapter_card", "card_words"),
-    ("adapter_card", "compare"),
     ("card_front", "card_data"),
     ("card_front", "card_scores"),
     # A report: what lies there, tables, findings, pages; training facts as in a comparison.
@@ -176,7 +178,6 @@ SAME_FLOOR = {
     ("report", "report_sources"),
     ("report", "report_tables"),
     ("report", "forgetting"),
-    ("report_sources", "compare"),
     ("report_sources", "forgetting"),
     ("report_sources", "shelf"),
     ("report_tables", "report_sources"),
@@ -186,13 +187,13 @@ SAME_FLOOR = {
     ("report_record", "report_findings"),
     ("report_record", "report_sources"),
     ("report_record", "report_tables"),
+    ("report_page", "forgetting"),
     ("report_page", "report"),
     ("report_page", "report_findings"),
     ("report_page", "report_pictures"),
     ("report_page", "report_sources"),
     ("report_page", "report_tables"),
-    # What a whole manifest holds; how an error is shortened; where a base model lies.
-    ("shelf_checks", "compare"),
+    # How an error is shortened.
     ("shelf_checks", "shelf"),
     ("cli", "display"),
     ("cli", "federate_display"),

@@ -10,7 +10,7 @@ from PIL import Image
 
 from finlora.errors import FinLoRAError
 from finlora.loss_plot import Curve, draw, write
-from tests.conftest import shelve
+from tests.conftest import PRIVATE, shelve
 
 
 def curves(count, points=20):
@@ -114,6 +114,16 @@ def test_a_picture_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(FinLoRAError, match=r"a\.png: can't be written: No space left on device"):
         write(tmp_path / "a.png", curves(2))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.png": b"old"}
+
+
+def test_without_losses_there_is_no_picture(project, run, monkeypatch):
+    monkeypatch.chdir(project.root)
+    for name in ("one", "two"):
+        shelve(project, name, federated={"privacy": PRIVATE})
+    done = run("compare", "one", "two", "--plot", "losses.png")
+    assert done.code == 2
+    assert "none of these adapters tells its losses" in done.err
+    assert not (project.root / "losses.png").exists()
 
 
 def test_the_command_draws_and_prints(project, run_process, monkeypatch):

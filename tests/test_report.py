@@ -10,7 +10,7 @@ from finlora.errors import UsageError
 from finlora.files import write_json
 from finlora.forgetting import Change, Forgetting
 from tests import report_parts
-from tests.conftest import write_adapter, write_project
+from tests.conftest import PRIVATE, write_adapter, write_project
 from tests.report_parts import TASKS, adapter_facts, answers, keep, on_shelf, result
 
 ONE, TWO = "a" * 64, "b" * 64
@@ -343,6 +343,47 @@ def test_what_the_trainings_took(project):
     assert training.curves[0].train == [(1, 3.0), (2, 1.0)]
 
 
+def test_federated_trainings_stand_among_the_others(project):
+    on_shelf(project, "one", ONE)
+    on_shelf(project, "one", ONE, federated={})
+    on_shelf(project, "two", TWO, federated={"privacy": PRIVATE})
+    made = report.build(project.root)
+    training = made.training
+    assert (made.damaged, training.federated) == ((), True)
+    assert training.names == ("8bits_r8/one", "8bits_r8_fed/one", "two")
+    facts = {fact.name: fact.values for fact in training.facts}
+    assert facts["clients"] == (None, 2, 2)
+    assert facts["tokens"] == (270, 1800, None)
+    assert facts["last training loss"] == (1.5, 1.5, None)
+    assert [curve.name for curve in training.curves] == ["8bits_r8/one", "8bits_r8_fed/one"]
+    page, text = report_page.html(made), report_page.markdown(made)
+    for written in (page, text):
+        assert "Where there are clients, a training is federated" in written
+        assert "8.39 at delta 1e-05" in written
+
+
+def test_without_federated_trainings_nothing_is_said_of_them(project):
+    on_shelf(project, "one", ONE)
+    made = report.build(project.root)
+    assert "ederated" not in report_page.html(made) + report_page.markdown(made)
+
+
+def test_a_report_of_private_trainings_alone_draws_no_losses(project):
+    on_shelf(project, "two", TWO, federated={"privacy": PRIVATE})
+    made = report.build(project.root)
+    assert (made.damaged, made.training.curves) == ((), ())
+    assert "No adapter on the shelf tells of its losses." in report_page.html(made)
+
+
+def test_a_damaged_federated_manifest_is_named(project):
+    path = on_shelf(project, "two", TWO, federated={"privacy": PRIVATE}) / "finlora.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps({**manifest, "federated": {**manifest["federated"], "clients": "a"}}))
+    assert report.build(project.root).damaged == (
+        ("lora_adapters/8bits_r8_fed/two/finlora.json", "federated.clients missing or damaged"),
+    )
+
+
 BESIDE = [
     ({}, ("mended rows", "our own scorer")),
     ({"scorer": "reference"}, ("mended rows",)),
@@ -434,11 +475,11 @@ def test_equal_results_have_an_equal_digest_wherever_they_lie(tmp_path, clean_en
     assert report.build(project.root).digest not in digests
 
 
-def forgotten(project, run="one", **facts):
+def forgotten(project, run="one", variant="8bits_r8", **facts):
     """Keep a general benchmark of an adapter; return the file."""
     made = Forgetting(
         adapter={
-            "name": run, "variant": "8bits_r8", "adapter_sha256": ONE,
+            "name": run, "variant": variant, "adapter_sha256": ONE,
             "base_model": "b", "base_identity": "b:1",
         },
         task="mmlu",
@@ -450,7 +491,7 @@ def forgotten(project, run="one", **facts):
         seconds={"adapter": 1.0, "base": 1.0},
         versions={"lm_eval": "0.4.11"},
     )  # fmt: skip
-    path = project.root / "results" / "forgetting" / "8bits_r8" / run / "mmlu.json"
+    path = project.root / "results" / "forgetting" / variant / run / "mmlu.json"
     write_json(path, made.to_record())
     return path
 
@@ -468,6 +509,16 @@ def test_what_tuning_cost_in_general_ability_is_shown(project):
     assert report_record.to_record(made)["forgetting"][0]["metrics"]["acc,none"]["worse"] == 7
     # It is no score on a finance task.
     assert made.entries == ()
+
+
+def test_of_two_adapters_of_one_name_the_variant_tells_which_was_measured(project):
+    forgotten(project)
+    assert "| mmlu | one |" in report_page.markdown(report.build(project.root))
+    forgotten(project, variant="8bits_r8_fed")
+    made = report.build(project.root)
+    assert "| mmlu | 8bits_r8/one |" in report_page.markdown(made).replace("\\", "")
+    assert "| mmlu | 8bits_r8_fed/one |" in report_page.markdown(made).replace("\\", "")
+    assert "8bits_<wbr>r8_<wbr>fed/<wbr>one" in report_page.html(made)
 
 
 def test_a_damaged_benchmark_is_named(project):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from finlora import adapters, prompts, shelf_checks
-from tests.conftest import RUN, keep_score, trained_manifest
+from finlora import adapters, prompts, shelf_checks, shelf_page
+from tests.conftest import PRIVATE, RUN, federate, keep_score, shelve, trained_manifest
 
 TARGETS = ("q_proj", "v_proj")
 
@@ -320,6 +320,80 @@ def test_all_about_one(place, project, run, monkeypatch):
     bare = run("adapters", "show", "one")
     assert bare.code == 0
     assert "a bare PEFT adapter" in bare.err
+
+
+# Federated.
+
+
+def published(place, manifest):
+    """Publish weights that are there as another variant's."""
+    there = adapters.place(place.parents[2], manifest["variant"], "one")
+    return adapters.publish(place, there, manifest, "./base").folder
+
+
+@pytest.mark.parametrize("asked", [{}, {"privacy": PRIVATE}, {"partition": None, "sha256": None}])
+def test_a_federated_adapter_is_sound(place, asked):
+    manifest = federate(json.loads((place / adapters.MANIFEST).read_text()), **asked)
+    folder = published(place, manifest)
+    [found] = shelf_checks.verify([f"{folder.parent.name}/one"], place.parents[2])
+    assert (found.name, found.faults) == ("fp16_r8_fed/one", ())
+
+
+def test_where_a_is_frozen_only_b_was_trained(place):
+    tensors = weights()
+    trained = sum(tensor.size for key, tensor in tensors.items() if ".lora_B." in key)
+    made = federate(json.loads((place / adapters.MANIFEST).read_text()), aggregate="ffa")
+    folder = published(
+        place, {**made, "built": {**made["built"], "trainable_parameters": trained, "a_frozen": True}}
+    )
+    [found] = shelf_checks.verify([str(folder)], None)
+    assert found.faults == ()
+    edit(folder / adapters.MANIFEST, built={**made["built"], "trainable_parameters": trained})
+    [found] = shelf_checks.verify([str(folder)], None)
+    assert len(found.faults) == 1
+    assert f"{trained:,} were trained" in found.faults[0]
+
+
+def test_a_damaged_federated_manifest_is_told(place):
+    made = federate(json.loads((place / adapters.MANIFEST).read_text()), privacy=PRIVATE)
+    del made["federated"]["privacy"]["epsilon"]
+    folder = published(place, {**made, "federated": {**made["federated"], "rounds": "many"}})
+    [found] = shelf_checks.verify(["fp16_r8_fed/one"], place.parents[2])
+    assert found.faults == (
+        f"{adapters.MANIFEST}: federated.rounds, federated.privacy.epsilon missing or damaged",
+    )
+    about = shelf_page.describe(adapters.read(folder), None)
+    assert dict(shelf_page.page(about))["federated"] == [
+        "missing or damaged: federated.rounds, federated.privacy.epsilon"
+    ]
+
+
+def test_the_list_and_the_page_of_federated_adapters(project, run, monkeypatch):
+    monkeypatch.chdir(project.root)
+    shelve(project, "one")
+    shelve(project, "one", federated={})
+    shelve(project, "two", federated={"privacy": PRIVATE})
+    listed = run("adapters", "list")
+    assert listed.code == 0
+    assert [line.split()[:2] + line.split()[7:9] for line in listed.out.splitlines()[1:]] == [
+        ["one", "fp16_r8", "10", "1.5000"],
+        ["one", "fp16_r8_fed", "12", "1.5000"],
+        ["two", "fp16_r8_fed", "-", "-"],
+    ]
+    which = run("adapters", "show", "one")
+    assert (which.code, which.out) == (2, "")
+    assert "name the variant too: fp16_r8/one or fp16_r8_fed/one" in which.err
+    assert "\nfederated\n" not in run("adapters", "show", "fp16_r8/one").out
+    central, private = (run("adapters", "show", name).out for name in ("fp16_r8_fed/one", "two"))
+    assert "  rounds                  3; 1 lost: too few updates\n" in central
+    assert "  training                2.0000 at step 8, 1.5000 at step 16\n" in central
+    for line in (
+        *("digest", "rows", "trained on", "dropped", "tokens", "tokens trained on"),
+        *("steps", "training"),
+    ):
+        assert f"\n  {line:<24}not told\n" in private
+    assert "  privacy                 epsilon 8.39 at delta 1e-05, for one whole institution" in private
+    assert "  held out                none\n" in private
 
 
 def test_an_empty_shelf_says_the_next_command(project, run, monkeypatch):

@@ -48,9 +48,12 @@ def list_(config: Path | None, as_json: bool) -> None:
 def show(name: str, config: Path | None, as_json: bool) -> None:
     """Show all about the adapter NAME (a run name on the shelf, or a folder) that a reviewer asks for.
 
+    Where several variants have the name, as a central and a federated one, give VARIANT/NAME.
+
     \b
     Example:
       finlora adapters show formula_llama_3_1_8b_8bits_r8
+      finlora adapters show 8bits_r8_fed/formula_llama_3_1_8b_8bits_r8
     """
     from finlora import adapters as shelved
     from finlora import display, shelf_page

@@ -18,12 +18,14 @@ from finlora.cli.shared import FILE, config_around, print_json, with_config, wit
 def compare(adapters: tuple[str, ...], config: Path | None, plot: Path | None, as_json: bool) -> None:
     """Put adapters side by side, and say what differs between them besides the method.
 
-    ADAPTER is a run name on the shelf, or an adapter folder; two or more of them.
+    ADAPTER is a run name on the shelf, VARIANT/NAME where several variants have the name, or an adapter
+    folder; two or more of them.
 
     \b
     Example:
       finlora compare formula_llama_3_1_8b_8bits_r8 formula_llama_3_1_8b_8bits_r8_dora
       finlora compare formula_llama_3_1_8b_8bits_r8 formula_llama_3_1_8b_4bits_r4 --plot losses.png
+      finlora compare 8bits_r8/formula_llama_3_1_8b_8bits_r8 8bits_r8_fed/formula_llama_3_1_8b_8bits_r8
     """
     from finlora import compare, display, loss_plot
     from finlora.config import project_root

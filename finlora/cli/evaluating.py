@@ -12,7 +12,13 @@ from finlora.cli.shared import FILE, config_around, print_json, with_config, wit
 
 
 @click.command("eval")
-@click.option("--adapter", "adapters", multiple=True, metavar="NAME", help="Run name or folder; repeatable.")
+@click.option(
+    "--adapter",
+    "adapters",
+    multiple=True,
+    metavar="NAME",
+    help="Run name, VARIANT/NAME or folder; repeatable.",
+)
 @click.option("--task", "tasks", multiple=True, metavar="TASK", help="Of `finlora data list`; repeatable.")
 @click.option("--data", "file", type=FILE, help="Rows of your own: JSONL with context and target.")
 @click.option(

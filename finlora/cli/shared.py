@@ -54,7 +54,9 @@ def with_cluster(command: F) -> F:
 def with_opening(command: F) -> F:
     """Add the options that say what is to answer."""
     options = [
-        click.option("--adapter", metavar="NAME", help="Run name on the shelf, or an adapter folder."),
+        click.option(
+            "--adapter", metavar="NAME", help="Run name or VARIANT/NAME on the shelf, or an adapter folder."
+        ),
         click.option(
             "--base-model",
             metavar="MODEL",

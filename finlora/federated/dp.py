@@ -16,10 +16,10 @@ import math
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, Context
 from typing import TYPE_CHECKING, Any
 
 from finlora.errors import UsageError
+from finlora.federated_facts import rounded_up as rounded_up
 
 if TYPE_CHECKING:
     import numpy as np
@@ -143,11 +143,6 @@ def _mills(x: float) -> float:
     for k in range(20, 0, -1):
         fraction = x + k / fraction
     return 1 / fraction
-
-
-def rounded_up(value: float) -> str:
-    """Return a figure to three digits, never below what it is."""
-    return f"{Context(prec=3, rounding=ROUND_CEILING).create_decimal_from_float(value):,f}"
 
 
 def rounds_within(noise: float, delta: float, max_epsilon: float) -> int:
