@@ -124,26 +124,11 @@ def join(
     made = _planned_member(file, name, rows, options)
     count = len(data.read_rows(made.dataset))
     made, base = finetune.resolved(file, made, offline=options.offline, say=say)
-    shelf = adapters.place(made.root, f"{made.run.variant}_fed", made.name)
     folder = preparation.folder_of(made) / CLIENTS / member.name
     with finetune.alone(folder, f"{name} as {member.name}"):
         for left in (DONE, EVENTS):
             (folder / left).unlink(missing_ok=True)
-        job = ClientJob(
-            name=member.name,
-            run=name,
-            config=str(file.path.resolve()),
-            place=str(folder.relative_to(made.root / OUTPUT)),
-            folder=str(folder),
-            data=str(made.dataset),
-            shelf=str(shelf),
-            python=sys.executable,
-            processes=options.processes,
-            deepspeed=options.deepspeed,
-            allow_dropped_rows=options.allow_dropped_rows,
-            environment=environment.of_training(),
-        )
-        job.write(folder / CLIENT_JOB)
+        _client_job(file, name, made, member.name, options).write(folder / CLIENT_JOB)
         node = deployment.SuperNode(
             server=address,
             authority=str(member.authority.absolute()),
@@ -163,14 +148,36 @@ def join(
             events=folder / EVENTS,
             on_event=on_event,
         )
-    return Joined(shelf)
+    return Joined(_shelf(made))
+
+
+def _client_job(file: ConfigFile, name: str, made: Plan, member: str, options: Options) -> ClientJob:
+    folder = preparation.folder_of(made) / CLIENTS / member
+    return ClientJob(
+        name=member,
+        run=name,
+        config=str(file.path.resolve()),
+        place=str(folder.relative_to(made.root / OUTPUT)),
+        folder=str(folder),
+        data=str(made.dataset),
+        shelf=str(_shelf(made)),
+        python=sys.executable,
+        processes=options.processes,
+        deepspeed=options.deepspeed,
+        allow_dropped_rows=options.allow_dropped_rows,
+        environment=environment.of_training(),
+    )
+
+
+def _shelf(made: Plan) -> Path:
+    return adapters.place(made.root, f"{made.run.variant}_fed", made.name)
 
 
 def _planned_member(file: ConfigFile, name: str, rows: Path, options: Options) -> Plan:
     made = training_plan.plan(file, name, options)
     check_machine(made)
     check_packages()
-    shelf = adapters.place(made.root, f"{made.run.variant}_fed", made.name)
+    shelf = _shelf(made)
     adapters.mend(shelf)
     if shelf.exists() and not options.overwrite:
         raise UsageError(

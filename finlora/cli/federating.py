@@ -15,13 +15,9 @@ from finlora.cli.shared import (
     with_offline,
 )
 
-# Options that say nothing to a machine in another role.
-_OF_SIMULATION = ("clients", "partition")
-_OF_SERVER = (
-    *("rounds", "aggregate", "min_clients", "clients", "partition"),
-    *("dp_clip", "dp_noise", "dp_delta", "max_epsilon"),
-)
-_OF_ROUNDS = ("resume", "fresh")
+_PRIVACY = ("dp_clip", "dp_noise", "dp_delta", "max_epsilon")
+# What the server alone decides.
+_OF_SERVER = (*_PRIVACY, "rounds", "aggregate", "min_clients", "clients", "partition", "resume", "fresh")
 
 
 @click.command()
@@ -84,23 +80,11 @@ def federate(
     name: str,
     config: Path | None,
     clients: int | None,
-    rounds: int,
     partition: str,
-    aggregate: str,
-    min_clients: int | None,
-    dp_noise: float | None,
-    dp_clip: float | None,
-    dp_delta: float | None,
-    max_epsilon: float | None,
-    resume: bool,
-    fresh: bool,
     as_json: bool,
     deploy: bool,
     listen: str | None,
     join: str | None,
-    data: Path | None,
-    member: str | None,
-    credentials: Path | None,
     **given: Any,
 ) -> None:
     """Train the run NAME over several institutions: rows stay, adapters travel, Flower leads.
@@ -115,75 +99,85 @@ def federate(
     """
     from finlora import display, federate, federate_network
     from finlora import federate_display as shown
-    from finlora.federated import credentials as held
-    from finlora.federated import dp
+    from finlora.federated.credentials import FOLDER
     from finlora.federated.partition import parse
-    from finlora.federated.preparation import Wanted
-    from finlora.training_plan import Options
 
-    _check_roles(deploy, listen, join, data)
+    _check_role(deploy, listen, join, given["data"])
     file = load_config(config)
     warn_of_others(file, name)
-    folder = credentials or file.root / held.FOLDER
-    options = Options(**given)
-    if join and data:
-        _refuse_with("--join", {"the server decides it": _OF_SERVER, "it goes on by itself": _OF_ROUNDS})
-        who = held.of_member(folder, member)
-        with shown.Tasks() as tasks:
-            joined = federate_network.join(file, name, join, data, who, options, display.say, tasks.show)
-        _print_joined(joined, as_json)
+    folder = given.pop("credentials") or file.root / FOLDER
+    member, data = given.pop("member"), given.pop("data")
+    if join:
+        _join(file, name, join, data, (folder, member), given, as_json)
         return
-    wanted = Wanted(
-        rounds=rounds,
-        min_clients=min_clients,
-        aggregate=aggregate,
-        privacy=dp.asked(dp_clip, dp_noise, dp_delta, max_epsilon),
-        resume=resume,
-        fresh=fresh,
-        options=options,
-    )
-    with shown.Rounds(rounds) as progress:
-        if deploy and listen:
-            _refuse_with("--deploy", {"each institution has its own rows": _OF_SIMULATION})
+    wanted = _wanted(given)
+    with shown.Rounds(wanted.rounds) as progress:
+        if listen:
             result = federate_network.lead(file, name, listen, folder, wanted, display.say, progress.show)
         else:
-            result = federate.simulate(
-                file, name, parse(partition), clients, wanted, display.say, progress.show
-            )
+            how = parse(partition)
+            result = federate.simulate(file, name, how, clients, wanted, display.say, progress.show)
     if as_json:
         print_json({"folder": str(result.folder), "rounds": result.records, "manifest": result.manifest})
     else:
         shown.finished(result)
 
 
-def _check_roles(deploy: bool, listen: str | None, join: str | None, data: Path | None) -> None:
+def _wanted(given: dict[str, Any]) -> Any:
+    """Return what the command line asks of the server."""
+    from finlora.federated import dp
+    from finlora.federated.preparation import Wanted
+    from finlora.training_plan import Options
+
+    privacy = dp.asked(*(given.pop(name) for name in _PRIVACY))
+    own = {name: given.pop(name) for name in ("rounds", "min_clients", "aggregate", "resume", "fresh")}
+    return Wanted(privacy=privacy, options=Options(**given), **own)
+
+
+def _join(
+    file: Any,
+    name: str,
+    server: str,
+    data: Path,
+    who: tuple[Path, str | None],
+    given: dict[str, Any],
+    as_json: bool,
+) -> None:
+    """Take part in a training that another machine leads."""
+    from finlora import display, federate_network
+    from finlora import federate_display as shown
+    from finlora.federated.credentials import of_member
+    from finlora.training_plan import Options
+
+    for option in _OF_SERVER:
+        given.pop(option, None)
+    options = Options(**given)
+    with shown.Tasks() as tasks:
+        joined = federate_network.join(
+            file, name, server, data, of_member(*who), options, display.say, tasks.show
+        )
+    if as_json:
+        print_json({"folder": str(joined.folder)})
+    else:
+        click.echo(f"adapter: {joined.folder}")
+
+
+def _check_role(deploy: bool, listen: str | None, join: str | None, data: Path | None) -> None:
+    """Refuse roles that are half named, and options that this machine's role would ignore."""
     from finlora.errors import UsageError
 
     if deploy and join:
         raise UsageError("--deploy leads a training and --join takes part in one; do both in two terminals")
     if deploy != bool(listen):
-        raise UsageError(
-            "leading over the network takes --deploy --listen HOST:PORT, as members reach this machine"
-        )
+        raise UsageError("leading takes --deploy and --listen HOST:PORT, by which members reach this machine")
     if bool(join) != bool(data):
         raise UsageError("taking part takes --join HOST:PORT and --data FILE, the rows of this institution")
-
-
-def _refuse_with(role: str, reasons: dict[str, tuple[str, ...]]) -> None:
-    """Refuse options that a role would ignore."""
-    from finlora.errors import UsageError
-
     context = click.get_current_context()
-    given = click.core.ParameterSource.COMMANDLINE
-    for why, names in reasons.items():
-        for name in names:
-            if context.get_parameter_source(name) == given:
-                option = "--" + name.replace("_", "-")
-                raise UsageError(f"{option} has no meaning with {role}: {why}; leave it out")
-
-
-def _print_joined(joined: Any, as_json: bool) -> None:
-    if as_json:
-        print_json({"folder": str(joined.folder)})
-    else:
-        click.echo(f"adapter: {joined.folder}")
+    role = "--join" if join else "--deploy" if deploy else "a simulation"
+    ignored = (
+        _OF_SERVER if join else ("clients", "partition", "member") if deploy else ("member", "credentials")
+    )
+    for name in ignored:
+        if context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
+            option = "--" + name.replace("_", "-")
+            raise UsageError(f"{option} has no meaning with {role}; leave it out")

@@ -13,6 +13,7 @@ from finlora.federated.client import handle
 from finlora.federated.deployment import JOB_VARIABLE
 from finlora.federated.jobs import ClientJob, ServerJob
 from finlora.federated.server import Server
+from finlora.watch import end_with
 
 server_app = ServerApp()
 client_app = ClientApp()
@@ -22,6 +23,7 @@ client_app = ClientApp()
 def lead(grid: Grid, context: Context) -> None:
     """Lead the clients that are connected through the rounds."""
     job = ServerJob.read(Path(os.environ[JOB_VARIABLE]))
+    end_with(job.launcher)
     try:
         # Their names are those under which their keys were registered.
         Server(job, grid, lambda: {node.node_id: node.name for node in grid.get_nodes()}).run()

@@ -2,19 +2,18 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from flwr.app import Message
 from flwr.serverapp import Grid
 
 from finlora import events
 from finlora.errors import LaunchError
 from finlora.federated import dp, rounds, updates, wire
+from finlora.federated.clients import FOR_GOOD, Clients, Counts, Replies
 from finlora.federated.jobs import MANIFEST, ServerJob, Task, travels
 from finlora.federated.round_rows import most_rows
 from finlora.federated.summary import completed
@@ -23,28 +22,6 @@ from finlora.files import write_json
 
 LOST_IN_A_ROW = 3
 """So many rounds without enough updates, one after another, end the training."""
-
-_POLL_SECONDS = 0.5
-# What a client's failure means to the others; its own log tells more.
-_WORDS = {
-    "terms": "it would train something else: config, base model or version differ (its log names what)",
-    "rows": "it has too few rows for these rounds",
-    "training": "its training failed (its log tells why)",
-    "state": "it was never set up",
-    "fault": "its answer can't be read",
-}
-# No later round would mend these.
-_FOR_GOOD = (_WORDS["terms"], _WORDS["rows"])
-
-Counts = Mapping[str, float | int]
-
-
-@dataclass
-class _Replies:
-    """What came of one question to the clients."""
-
-    answers: dict[str, tuple[dict[str, float | int], Tensors]] = field(default_factory=dict)
-    dropped: dict[str, str] = field(default_factory=dict)
 
 
 class Server:
@@ -57,7 +34,8 @@ class Server:
     """
 
     def __init__(self, job: ServerJob, grid: Grid, connected: Callable[[], Mapping[int, str]]) -> None:
-        self.job, self.grid, self._connected = job, grid, connected
+        self.job = job
+        self.clients = Clients(job, grid, connected)
         self.privacy = dp.Privacy(**job.privacy) if job.privacy else None
         self.private = self.privacy is not None
         self.folder = Path(job.folder)
@@ -72,7 +50,7 @@ class Server:
         """
         state = rounds.go_on(self.folder)
         tensors, records = state.tensors, list(state.records)
-        self._wait_for_clients()
+        self.clients.wait()
         while len(records) < self.job.rounds and not self._over_budget(records):
             record, tensors = self._round(len(records) + 1, tensors, records)
             records.append(record)
@@ -88,26 +66,13 @@ class Server:
     def _emit(self, event: str, **values: Any) -> None:
         events.append(self.job.events, event, **values)
 
-    def _wait_for_clients(self) -> None:
-        """Wait for all clients, for some time longer than for as many as a round needs."""
-        end = None
-        told: list[str] = []
-        while missing := sorted(set(self.job.clients) - set(self._reachable())):
-            if len(self.job.clients) - len(missing) >= self.job.min_clients:
-                end = end or time.monotonic() + self.job.patience
-                if time.monotonic() >= end:
-                    return
-            if missing != told:
-                self._emit("waiting", clients=missing)
-                told = missing
-            time.sleep(_POLL_SECONDS)
-
     def _deliver(self, tensors: Tensors, manifest: Mapping[str, Any]) -> None:
         """Give every client that took part the finished adapter; the training is over whoever misses it."""
         self._set_up(tensors)
         text = json.dumps(manifest)
         task = Task("finish", self.job.rounds, self.job.aggregate, self.job.seed, manifest=text)
-        replies = self._ask(task, tensors, [name for name in self._reachable() if name in self.rows])
+        there = [name for name in self.clients.reachable() if name in self.rows]
+        replies = self.clients.ask(task, tensors, there, lambda *_: None)
         self._emit("delivered", clients=sorted(replies.answers))
 
     def _set_up(self, tensors: Tensors) -> dict[str, str]:
@@ -116,16 +81,18 @@ class Server:
         Returns:
             Those that could not be set up now and may be in the next round, and why.
         """
-        new = [name for name in self._reachable() if name not in self.rows and name not in self.refused]
+        new = [
+            name for name in self.clients.reachable() if name not in self.rows and name not in self.refused
+        ]
         terms = json.dumps(self.job.terms, sort_keys=True)
         task = Task(
             "setup", self.job.rounds, self.job.aggregate, self.job.seed, terms=terms, private=self.private
         )
         kept = {name: tensor for name, tensor in tensors.items() if not travels(name, self.job.aggregate)}
-        replies = self._ask(task, kept, new, self._unfit_setup)
+        replies = self.clients.ask(task, kept, new, self._unfit_setup)
         for name, (counts, _) in sorted(replies.answers.items()):
             self.rows[name] = int(counts.get("rows", 0))
-        self.refused |= {name: why for name, why in replies.dropped.items() if why in _FOR_GOOD}
+        self.refused |= {name: why for name, why in replies.dropped.items() if why in FOR_GOOD}
         told = {} if self.private else self.rows
         self._emit("setup", new=sorted(replies.answers), rows=told, refused=replies.dropped)
         if len(self.job.clients) - len(self.refused) < self.job.min_clients:
@@ -152,7 +119,7 @@ class Server:
             rate,
             private=self.private,
         )
-        replies = self._ask(task, sent, sorted(self.rows), partial(self._unfit, sent))
+        replies = self.clients.ask(task, sent, sorted(self.rows), partial(self._unfit, sent))
         self._drop_poisoned(replies, sent)
         replies.dropped |= {name: away[name] for name in self.job.clients if name not in self.rows}
         lost = len(replies.answers) < self.job.min_clients
@@ -177,7 +144,7 @@ class Server:
         self._emit("kept", **record)
         return record, tensors
 
-    def _told(self, replies: _Replies) -> dict[str, Any]:
+    def _told(self, replies: Replies) -> dict[str, Any]:
         """Return who took part, with rows and losses where these may be known."""
         names = sorted(replies.answers)
         if self.privacy:
@@ -188,7 +155,7 @@ class Server:
         loss = weighed / total if total else None
         return {"clients": counts, "loss": loss, "rows": sum(self.rows.values())}
 
-    def _mean(self, replies: _Replies, sent: Tensors) -> Tensors:
+    def _mean(self, replies: Replies, sent: Tensors) -> Tensors:
         clients = {name: tensors for name, (_, tensors) in replies.answers.items()}
         if self.privacy is None:
             return updates.weighted_mean(
@@ -212,7 +179,7 @@ class Server:
         most = most_rows(self.rows[name], self.job.terms["run"]["num_epochs"], self.job.rounds)
         return updates.counts_fault(counts, most, ["rows", "loss"])
 
-    def _drop_poisoned(self, replies: _Replies, sent: Tensors) -> None:
+    def _drop_poisoned(self, replies: Replies, sent: Tensors) -> None:
         if self.private:
             # All are clipped to one norm, and none may be chosen by its size.
             return
@@ -222,62 +189,7 @@ class Server:
         }
         for name, why in updates.poisoned(norms).items():
             del replies.answers[name]
-            self._drop(replies, name, why)
-
-    def _drop(self, replies: _Replies, name: str, why: str) -> None:
-        replies.dropped[name] = why
-        self._emit("dropped", client=name, why=why)
-
-    def _ask(
-        self,
-        task: Task,
-        tensors: Tensors,
-        names: Sequence[str],
-        unfit: Callable[[str, Counts, Tensors], str | None],
-    ) -> _Replies:
-        """Ask clients, and gather the answers that are fit; `unfit` says in words why one is not."""
-        replies = _Replies()
-        for name, message in self._exchange(task, tensors, names):
-            found = wire.answered(message) if message else "it went away, or took too long"
-            if isinstance(found, str):
-                self._drop(replies, name, _WORDS.get(found, found))
-            elif why := unfit(name, *found):
-                self._drop(replies, name, why)
-            else:
-                # What a client tells although it should not is known to nobody else.
-                counts = {} if self.private else found[0]
-                replies.answers[name] = counts, found[1]
-                self._emit("client", client=name, task=task.kind, round=task.round, **counts)
-        return replies
-
-    def _exchange(
-        self, task: Task, tensors: Tensors, names: Sequence[str]
-    ) -> Iterator[tuple[str, Message | None]]:
-        """Send a task to clients and yield their replies as they come; None for one that has gone."""
-        numbers = {name: node for node, name in self._connected().items() if name in names}
-        for name in set(names) - numbers.keys():
-            yield name, None
-        names = sorted(numbers)
-        messages = [wire.ask(task, tensors, numbers[name], self.job.timeout) for name in names]
-        waiting = dict(zip(self.grid.push_messages(messages), names, strict=True))
-        end = time.monotonic() + self.job.timeout
-        while waiting:
-            reachable = self._reachable()
-            late = time.monotonic() > end
-            messages = list(self.grid.pull_messages(list(waiting)))
-            for message in messages:
-                name = waiting.pop(message.metadata.reply_to_message_id, None)
-                if name is not None:
-                    yield name, message
-            for number, name in list(waiting.items()):
-                if late or name not in reachable:
-                    del waiting[number]
-                    yield name, None
-            if waiting and not messages:
-                time.sleep(_POLL_SECONDS)
-
-    def _reachable(self) -> list[str]:
-        return sorted(set(self._connected().values()) & set(self.job.clients))
+            self.clients.drop(replies, name, why)
 
     def _over_budget(self, records: Sequence[Mapping[str, Any]]) -> bool:
         """Return whether one more round would spend more than --max-epsilon; if so, say it."""

@@ -172,6 +172,7 @@ def make(
         terms={"run": {"num_epochs": rounds}},
         timeout=SECONDS,
         launcher=launcher or os.getpid(),
+        frame=frame(names, aggregate, privacy),
         privacy=asdict(privacy) if privacy else None,
     ).write(folder / SERVER_JOB)
     worker = root / "worker"
@@ -182,6 +183,17 @@ def make(
     for i, name in enumerate(names):
         _make_client(folder, name, 3 + 2 * i, worker)
     return Federation(folder, names)
+
+
+def frame(names: Sequence[str], aggregate: str, privacy: Privacy | None) -> dict[str, Any]:
+    """Return as much of a manifest as `summary` needs."""
+    federated = {
+        "clients": list(names),
+        "partition": {"kind": "iid", "alpha": None},
+        "aggregate": aggregate,
+        "privacy": asdict(privacy) if privacy else None,
+    }
+    return {"built": {"trainable_parameters": 24}, "dataset": {"validation": 0}, "federated": federated}
 
 
 def _make_client(folder: Path, name: str, rows: int, worker: Path) -> None:

@@ -45,7 +45,10 @@ def places_and_names(made):
 
 def test_no_word_of_a_row_leaves_a_client_even_when_it_fails_with_it(recorded):
     # It does stand in what stays here.
-    logs = {path.parent.name: path.read_text() for path in recorded.folder.glob("clients/*/worker.log")}
+    logs = {
+        path.name: "".join(file.read_text() for file in (path / "worker.log", path / "client.jsonl"))
+        for path in recorded.folder.glob("clients/*")
+    }
     assert "Zanzibar bond of loud_0" in logs["loud_0"]
     assert "Zanzibar bond of loud_1" in logs["loud_1"]
     crossed = (recorded.folder / "from_clients.bin").read_bytes()
