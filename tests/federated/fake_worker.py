@@ -85,6 +85,7 @@ COUNTS: dict[str, dict[str, Any]] = {
     "too many rows": {"rows": 10**12},
     "rows in a list": {"rows": [1, 2]},
     "rows in words": {"rows": "many"},
+    "more rows": {"rows": 6},
     "nan loss": {"loss": float("nan")},
     "no loss": {"loss": None},
     "loss below 0": {"loss": -1.0},
@@ -100,16 +101,13 @@ def misbehave(folder: Path, word: str, row: str) -> None:
         sys.exit(f"ValueError: can't learn from {row!r} of {folder}")
     if word == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
-    if word.startswith("SIG"):
-        victim, number = server, signal.Signals[word]
-    elif word == "FinLoRA killed":
-        victim = json.loads((folder.parent.parent / "server.json").read_text())["launcher"]
-        number = signal.SIGKILL
-    else:
+    name = word.removeprefix("FinLoRA ")
+    if not name.startswith("SIG"):
         return
+    launcher = json.loads((folder.parent.parent / "server.json").read_text())["launcher"]
     # The test wants to see this process go.
     (folder / "asleep.json").write_text(json.dumps(os.getpid()))
-    os.kill(victim, number)
+    os.kill(server if name == word else launcher, signal.Signals[name])
     while True:
         signal.pause()
 

@@ -10,6 +10,7 @@ import select
 import shlex
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -60,7 +61,7 @@ class Federation:
             (self.client(name) / "misbehave.json").write_text(json.dumps(clients.get(name, {})))
 
     def start(self, *how: str) -> "subprocess.Popen[str]":
-        """Start the training; `how` is `recorded` or `reversed` (see `flower_side`)."""
+        """Start the training; `how` is a word of `flower_side`."""
         program = [str(ROOT / "tests" / "federated" / "flower_side.py")] if how else []
         program = program or ["-m", "finlora.federated.local_grid"]
         return subprocess.Popen(
@@ -76,7 +77,10 @@ class Federation:
         """Run the training to its end, whatever that is; forgets the events of an earlier start."""
         (self.folder / "events.jsonl").unlink(missing_ok=True)
         with self.start(*how) as process:
-            log = process.communicate(timeout=SECONDS)[0]
+            too_late = threading.Timer(SECONDS, process.kill)
+            too_late.start()
+            log = process.communicate()[0]
+            too_late.cancel()
         return Ended(process.returncode, log)
 
     def train(self, *how: str) -> None:
@@ -151,6 +155,8 @@ def make(
     aggregate: str = "fedavg",
     privacy: Privacy | None = None,
     launcher: int | None = None,
+    epochs: float | None = None,
+    timeout: float = SECONDS,
 ) -> Federation:
     """Lay out a federated training: an untrained adapter, jobs, and rows that hold words of their own."""
     names = tuple(f"client_{i + 1}" for i in range(clients)) if isinstance(clients, int) else tuple(clients)
@@ -169,8 +175,8 @@ def make(
         learning_rates=[0.1 / (done + 1) for done in range(rounds)],
         seed=5,
         # A client can have all of its rows in each round.
-        terms={"run": {"num_epochs": rounds}},
-        timeout=SECONDS,
+        terms={"run": {"num_epochs": epochs or rounds}},
+        timeout=timeout,
         launcher=launcher or os.getpid(),
         frame=frame(names, aggregate, privacy),
         privacy=asdict(privacy) if privacy else None,

@@ -1,8 +1,9 @@
 """A federated training as `finlora.federated.local_grid` runs it, looked at from within Flower's environment.
 
-`flower_side.py FOLDER [recorded] [reversed]`: with `recorded`, every message that crosses is written down as
-Flower would put it on a wire, in FOLDER/from_server.bin and from_clients.bin, and what it holds in
-FOLDER/wire.jsonl; with `reversed`, the replies come in the opposite order.
+`flower_side.py FOLDER recorded|reversed|silent`: with `recorded`, every message that crosses is written down
+as Flower would put it on a wire, in FOLDER/from_server.bin and from_clients.bin, and what it holds in
+FOLDER/wire.jsonl. With `reversed`, the replies come in the opposite order. With `silent`, the second client
+does not answer in the first round, the third one goes away after it was asked, the fourth comes in the second.
 """
 
 import json
@@ -62,7 +63,33 @@ class Reversed(LocalGrid):
         return super().pull_messages(list(message_ids)[::-1])
 
 
+class Silent(LocalGrid):
+    """Has clients that come late, go, or say nothing."""
+
+    round = "1"
+    gone = False
+
+    def get_node_ids(self) -> Iterable[int]:
+        absent = {3} if self.gone else {4} if self.round == "1" else set()
+        return [node for node in super().get_node_ids() if node not in absent]
+
+    def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
+        messages = list(messages)
+        if messages and messages[0].metadata.message_type == "train":
+            self.round = messages[0].metadata.group_id
+            self.gone = self.round == "1"
+        return super().push_messages(messages)
+
+    def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
+        silent = {
+            number
+            for number, message in self._waiting.items()
+            if message.metadata.group_id == "1" and message.metadata.dst_node_id in (2, 3)
+        }
+        return super().pull_messages([number for number in message_ids if number not in silent])
+
+
 if __name__ == "__main__":
-    grids = {"recorded": Recorded, "reversed": Reversed}
+    grids = {"recorded": Recorded, "reversed": Reversed, "silent": Silent}
     local_grid.LocalGrid = grids[sys.argv[2]]
     local_grid.main(Path(sys.argv[1]))

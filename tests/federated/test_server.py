@@ -1,13 +1,16 @@
 """The server among clients that fail, lie, are killed or send what can't be averaged."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 
-from finlora.federated import dp
+from finlora.federate_display import Rounds
+from finlora.federated import dp, environment
 from finlora.federated.dp import Privacy
 from tests.federated import federation
 from tests.federated.federation import A, make, same
@@ -102,6 +105,31 @@ def test_of_two_clients_the_poisoned_one_is_dropped(tmp_path):
     assert same(made.tensors(1), made.sent("client_2", 1))
 
 
+@pytest.mark.parametrize(("epochs", "known"), [(2.0, True), (1.5, False)])
+def test_more_epochs_than_rounds_give_a_round_more_rows_than_there_are(tmp_path, epochs, known):
+    made = make(tmp_path, 2, rounds=1, epochs=epochs)
+    # It has 3 rows: twice as many, when the one round has two epochs.
+    made.misbehave(client_1={1: "more rows"})
+    made.train()
+    if known:
+        assert made.record(1)["clients"]["client_1"]["rows"] == 6
+    else:
+        assert made.record(1)["dropped"] == {"client_1": "it counts 6 rows, and can have 1 to 5"}
+
+
+def test_who_is_away_or_says_nothing_is_waited_for_no_longer_than_agreed(tmp_path):
+    made = make(tmp_path, 4, timeout=5)
+    made.train("silent")
+    away = "it went away, or took too long"
+    first = made.record(1)
+    assert first["dropped"] == {"client_2": away, "client_3": away, "client_4": "it is not connected"}
+    assert first["seconds"] >= 5
+    assert same(made.tensors(1), made.sent("client_1", 1))
+    # Two are back, and one is new.
+    assert made.record(2)["dropped"] == {}
+    assert same(made.tensors(2), made.expected(made.clients, 2))
+
+
 SETUP_FAULTS = {
     "error": ("its training failed", 1),
     "killed": ("its training failed", 1),
@@ -169,9 +197,11 @@ def test_three_lost_rounds_in_a_row_end_it_and_the_old_adapter_stays(tmp_path):
 
 def test_two_lost_rounds_and_then_a_good_one_go_on_from_the_old_adapter(tmp_path):
     made = make(tmp_path, 2, rounds=5, min_clients=2)
-    made.misbehave(client_1={1: "nan", 2: "nan", 4: "error", 5: "error"})
+    made.misbehave(client_1={1: "nan", 2: "nan", 4: "error", 5: "no tensors"})
     made.train()
     assert [made.record(n)["lost"] for n in range(1, 6)] == [True, True, False, True, True]
+    # What the third round left does not pass for the fifth's.
+    assert made.record(5)["dropped"] == {"client_1": "its answer can't be read"}
     # Round 3 starts from what is there: the untrained adapter.
     start = federation.load_file(made.client("client_2") / "history" / "1.safetensors")
     assert not same(start, made.tensors(0))
@@ -276,10 +306,42 @@ def test_a_signal_ends_it_and_its_worker(tmp_path, word, code):
 def test_all_of_it_goes_when_finlora_is_killed(tmp_path):
     with subprocess.Popen(["sleep", "600"]) as finlora:
         made = make(tmp_path, 2, launcher=finlora.pid)
-        made.misbehave(client_2={1: "FinLoRA killed"})
+        made.misbehave(client_2={1: "FinLoRA SIGKILL"})
         assert made.run().code == 1
         assert federation.gone(federation.asleep(made, "client_2"))
         assert finlora.wait(5) == -9
+
+
+FINLORA = """
+import json, os, sys
+from pathlib import Path
+from finlora import launch
+from finlora.errors import LaunchError
+folder, flower = Path(sys.argv[1]), sys.argv[2]
+job = json.loads((folder / "server.json").read_text())
+(folder / "server.json").write_text(json.dumps({**job, "launcher": os.getpid()}))
+argv = [flower, "-m", "finlora.federated.local_grid", str(folder)]
+files = {"log": folder / "server.log", "events": folder / "events.jsonl"}
+try:
+    launch.train(argv, cwd=folder, env={}, **files, on_event=lambda event: None)
+except LaunchError as error:
+    sys.exit(error.exit_code)
+"""
+
+
+@pytest.mark.parametrize(("word", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
+def test_all_of_it_is_gone_when_finlora_has_ended_of_a_signal(tmp_path, word, code):
+    made = make(tmp_path, 2)
+    made.misbehave(client_2={1: f"FinLoRA {word}"})
+    argv = [sys.executable, "-c", FINLORA, made.folder, environment.python()]
+    environ = {**os.environ, "PYTHONPATH": str(federation.ROOT)}
+    done = subprocess.run(argv, env=environ, timeout=federation.SECONDS, check=False)
+    assert done.returncode == code
+    assert federation.gone(federation.asleep(made, "client_2"), 0)
+    # Nor is there a server left: it was the worker's launcher.
+    request = json.loads((made.client("client_2") / "request.json").read_text())
+    assert federation.gone(request["launcher"], 0)
+    assert (made.folder / "server.log").read_text() == ""
 
 
 PRIVACY = Privacy(clip=0.1, noise=2.0, delta=1e-5)
@@ -337,7 +399,7 @@ def test_under_differential_privacy_a_lost_client_loses_the_round(tmp_path):
     assert made.record(2)["epsilon"] == dp.epsilon(2.0, 1, 1e-5)
 
 
-def test_max_epsilon_ends_it_in_time_and_says_so(tmp_path):
+def test_max_epsilon_ends_it_in_time_and_says_so(tmp_path, capsys):
     limit = dp.epsilon(2.0, 2, 1e-5) + 1e-9
     made = make(tmp_path, 2, rounds=4, min_clients=2, privacy=Privacy(0.1, 2.0, 1e-5, limit))
     made.train()
@@ -345,6 +407,11 @@ def test_max_epsilon_ends_it_in_time_and_says_so(tmp_path):
     next_one = dp.epsilon(2.0, 3, 1e-5)
     said = {"event": "budget", "rounds": 2, "epsilon": next_one, "max_epsilon": limit}
     assert made.events("budget") == [said]
+    Rounds(4).show(said)
+    line = (
+        f"--max-epsilon {limit:g} ends the training after 2 of 4 rounds: one more would spend epsilon 3.71\n"
+    )
+    assert capsys.readouterr().err == line
     assert made.events("end") == [{"event": "end", "rounds": 2}]
     assert made.record(2)["epsilon"] <= limit < next_one
 

@@ -1,5 +1,6 @@
 """Checks of what clients send, and its mean."""
 
+import itertools
 import math
 import random
 import re
@@ -174,6 +175,14 @@ def test_the_order_of_clients_and_tensors_changes_no_bit():
         shuffled = {name: dict(reversed(clients[name].items())) for name in order}
         again = updates.weighted_mean(shuffled, {name: weights[name] for name in reversed(order)})
         assert same(again, first)
+
+
+def test_the_mean_is_added_up_by_names():
+    # These come to 1 or to 0, according to the order.
+    values = {"c0": 2.0**60, "c1": 1.0, "c2": -(2.0**60)}
+    for order in itertools.permutations(values):
+        clients = {name: {"a": np.array([values[name]], np.float32)} for name in order}
+        assert updates.weighted_mean(clients, dict.fromkeys(order, 1))["a"][0] == 0
 
 
 def test_it_is_added_up_in_float64():
