@@ -19,7 +19,7 @@ from finlora import (
     manifest_shape,
     record_checks,
 )
-from finlora.adapters import CARD, Adapter
+from finlora.adapters import CARD, Adapter, typed
 from finlora.card_data import Source
 from finlora.card_scores import CardScore
 from finlora.card_words import FILTERS
@@ -98,7 +98,8 @@ def write(root: Path | None, adapter: Adapter, overwrite: bool = False) -> Path:
     if text is not None and not card_edit.is_ours(text):
         raise UsageError(
             f"{path} is not FinLoRA's: it lacks the marks (<!-- finlora card: ... -->), so it stays\n"
-            f"Put FinLoRA's card in its place with: finlora adapters card {adapter.name} --overwrite"
+            f"Put FinLoRA's card in its place with: finlora adapters card "
+            f"{typed(adapter.folder, root)} --overwrite"
         )
     scores = card_scores.of(root, adapter) if root else []
     entries, body = _composed(manifest, card_data.known_tasks(root, strict=True), root, scores)

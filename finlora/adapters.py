@@ -186,6 +186,19 @@ def is_called(place: Path, name: str) -> bool:
     return name in (place.name, _in_full(place))
 
 
+def typed(folder: Path, root: Path | None) -> str:
+    """Return what to type for an adapter: its run, VARIANT/NAME where others have the name, or its folder.
+
+    Args:
+        folder: of the adapter.
+        root: the project; None outside one.
+    """
+    if root is None or shelved(folder, root) is None:
+        return str(folder)
+    twins = [place for place in on_shelf(root) if place.name == folder.resolve().name]
+    return _in_full(folder.resolve()) if len(twins) > 1 else folder.resolve().name
+
+
 def _in_full(place: Path) -> str:
     return f"{place.parent.name}/{place.name}"
 

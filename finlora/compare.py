@@ -219,7 +219,8 @@ def _scores(
         sides.append({score.title: score for score in kept if score.adapter_sha256 == digest})
         notes += [
             f"{column}: its score on {score.title} belongs to an earlier adapter of that name and is left "
-            f"out; score it again: finlora eval --adapter {adapter.name} --task {score.task}"
+            f"out; score it again: finlora eval --adapter {adapters.typed(adapter.folder, root)} "
+            f"--task {score.task}"
             for score in kept
             if score.adapter_sha256 != digest
         ]

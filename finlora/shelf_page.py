@@ -33,6 +33,7 @@ class Description:
 
     Args:
         folder: where it lies.
+        typed: what to type for it.
         files: what lies there.
         peft: its `adapter_config.json`.
         manifest: its `finlora.json`; None for a bare PEFT adapter.
@@ -41,6 +42,7 @@ class Description:
     """
 
     folder: Path
+    typed: str
     files: tuple[File, ...]
     peft: dict[str, Any]
     manifest: dict[str, Any] | None
@@ -63,12 +65,13 @@ def describe(adapter: Adapter, root: Path | None) -> Description:
         for path in sorted(adapter.folder.iterdir())
         if path.is_file()
     )
+    typed = adapters.typed(adapter.folder, root)
     place = adapters.shelved(adapter.folder, root) if root else None
     scores = tuple(results.kept(root, *place)) if root and place else ()
     digest = next(file.sha256 for file in files if file.name == adapters.WEIGHTS)
     notes = [
         f"the score on {score.title} is of other weights; score again: finlora eval --adapter "
-        f"{adapter.name} --task {score.task}"
+        f"{typed} --task {score.task}"
         for score in scores
         if score.adapter_sha256 != digest
     ]
@@ -76,7 +79,7 @@ def describe(adapter: Adapter, root: Path | None) -> Description:
         notes.insert(
             0, f"no {adapters.MANIFEST}: a bare PEFT adapter; nobody knows its prompt, its data or its losses"
         )
-    return Description(adapter.folder, files, adapter.peft, adapter.manifest, scores, tuple(notes))
+    return Description(adapter.folder, typed, files, adapter.peft, adapter.manifest, scores, tuple(notes))
 
 
 # Heading: label and dotted key of the manifest.
@@ -163,7 +166,7 @@ def page(about: Description) -> list[tuple[str, list[str]]]:
         for s in about.scores
     ]
     parts.append(
-        ("scores", scores or [f"none; score it with: finlora eval --adapter {about.folder.name} --task TASK"])
+        ("scores", scores or [f"none; score it with: finlora eval --adapter {about.typed} --task TASK"])
     )
     return parts
 

@@ -247,6 +247,22 @@ def test_a_variant_that_is_not_there(tmp_path, name, said):
     assert str(fault.value) == f"no adapter '{name}' on the shelf {tmp_path / 'lora_adapters'}{said}"
 
 
+def test_what_to_type_for_an_adapter_finds_it_again(tmp_path, place):
+    root = place.parents[2]
+    write_adapter(place)
+    assert adapters.typed(place, root) == "a"
+    write_adapter(adapters.place(root, "fp16_r8_fed", "a"))
+    elsewhere = write_adapter(tmp_path / "b")
+    for folder, typed in (
+        (place, f"{place.parent.name}/a"),
+        (adapters.place(root, "fp16_r8_fed", "a"), "fp16_r8_fed/a"),
+        (elsewhere, str(elsewhere)),
+    ):
+        assert adapters.typed(folder, root) == typed
+        assert adapters.find(typed, root).folder == folder
+    assert adapters.typed(place, None) == str(place)
+
+
 def test_a_folder_that_is_there_goes_before_a_variant_on_the_shelf(tmp_path, place, monkeypatch):
     write_adapter(place)
     here = write_adapter(tmp_path / "here" / place.parent.name / "a")

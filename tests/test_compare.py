@@ -266,6 +266,16 @@ def test_a_score_of_an_earlier_adapter_is_left_out(project):
     assert "finlora eval --adapter two --task fpb" in note
 
 
+def test_of_two_adapters_of_one_name_the_variant_says_which_to_score(project):
+    shelve(project, "one", federated={})
+    weights = shelve(project, "one") / "adapter_model.safetensors"
+    shelve(project, "two")
+    keep_score(project, "one")
+    weights.write_bytes(b"trained again")
+    [note, *_] = compare.compare(["fp16_r8/one", "two"], project.root).notes
+    assert "score it again: finlora eval --adapter fp16_r8/one --task fpb" in note
+
+
 def test_without_scores_it_says_how_to_get_them(project):
     assert pair(project).notes == ("no scores to compare: finlora eval --adapter NAME --task TASK keeps one",)
 

@@ -6,13 +6,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tiny import make_tiny_adapter, make_tiny_base
 from transformers import AutoTokenizer
 
-from finlora import models, prompts, results
-from tests.conftest import trained_manifest
+from finlora import eval_display, models, prompts, results
+from tests.conftest import scored, trained_manifest
 
 WORDS = [
     "sales",
@@ -89,6 +90,21 @@ def test_two_adapters_and_their_base_side_by_side(tuned, run):
     compared = json.loads(run("compare", "one", "two", "--json").out)
     [fact] = [fact for fact in compared["rows"] if fact["kind"] == "score"]
     assert (fact["name"], fact["values"][0]["score"]) == ("accuracy on mine", one.score)
+
+
+def test_adapters_of_one_name_are_told_apart_by_their_variants(capsys):
+    results = [
+        scored(
+            respondent={"kind": "adapter", "name": "one", "variant": variant, "adapter_sha256": digest * 64}
+        )
+        for variant, digest in (("fp16_r8", "a"), ("fp16_r8_fed", "b"))
+    ]
+    eval_display.scores([SimpleNamespace(result=result) for result in results])
+    lines = capsys.readouterr().out.splitlines()
+    for variant in ("fp16_r8", "fp16_r8_fed"):
+        assert sum(line.startswith(f"{variant}/one ") for line in lines) == 2
+    eval_display.scores([SimpleNamespace(result=results[0])])
+    assert "\nadapter  " in capsys.readouterr().out
 
 
 def test_the_likeliest_label_is_the_answer(tuned, run):

@@ -383,6 +383,10 @@ def test_the_list_and_the_page_of_federated_adapters(project, run, monkeypatch):
     which = run("adapters", "show", "one")
     assert (which.code, which.out) == (2, "")
     assert "name the variant too: fp16_r8/one or fp16_r8_fed/one" in which.err
+    assert (
+        "score it with: finlora eval --adapter fp16_r8_fed/one --"
+        in run("adapters", "show", "fp16_r8_fed/one").out
+    )
     assert "\nfederated\n" not in run("adapters", "show", "fp16_r8/one").out
     central, private = (run("adapters", "show", name).out for name in ("fp16_r8_fed/one", "two"))
     assert "  rounds                  3; 1 lost: too few updates\n" in central
