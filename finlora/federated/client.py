@@ -83,7 +83,8 @@ def _work(task: Task, tensors: Tensors, job: ClientJob) -> dict[str, Any]:
     write_json(folder / REQUEST, {**vars(task), "launcher": os.getpid()})
     # What the last round left would pass for this one's.
     (folder / REPLY).unlink(missing_ok=True)
-    shutil.rmtree(folder / TRAINED, ignore_errors=True)
+    if task.kind == "train":
+        shutil.rmtree(folder / TRAINED, ignore_errors=True)
     launch.train(
         [job.python, "-m", "finlora.federated.worker", str(folder)],
         cwd=folder,

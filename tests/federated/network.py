@@ -9,7 +9,6 @@ import re
 import signal
 import socket
 import ssl
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -29,8 +28,7 @@ from finlora.federated import deployment, environment
 
 MEMBERS = ("bank_a", "bank_b")
 ROOT = Path(__file__).parents[2]
-FLOWER = Path(os.environ.get(environment.VARIABLE) or f"{sys.prefix}-federated/bin/python")
-needs_flower = pytest.mark.skipif(not FLOWER.exists(), reason="no Flower environment: make federated")
+FLOWER = environment.python()
 
 
 def private_key(file, form_of_file=form.PrivateFormat.PKCS8):

@@ -19,11 +19,10 @@ from tests.federated.network import (
     Recorder,
     authority,
     fails,
-    needs_flower,
     processes,
 )
 
-pytestmark = [pytest.mark.slow, needs_flower]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
