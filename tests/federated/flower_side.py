@@ -3,7 +3,7 @@
 `flower_side.py FOLDER recorded|reversed|silent`: with `recorded`, every message that crosses is written down
 as Flower would put it on a wire, in FOLDER/from_server.bin and from_clients.bin, and what it holds in
 FOLDER/wire.jsonl. With `reversed`, the replies come in the opposite order. With `silent`, the second client
-does not answer in the first round, the third one goes away after it was asked, the fourth comes in the second.
+does not answer in the first round, the third goes away after it was asked, the fourth comes in the second.
 """
 
 import json
