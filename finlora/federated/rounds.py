@@ -59,19 +59,30 @@ def keep(folder: Path, record: dict[str, Any], tensors: Tensors | None) -> None:
 def records(folder: Path) -> list[dict[str, Any]]:
     """Return the records of the rounds that are over, in order.
 
-    A round that is missing ends the count, and so does one whose weights are not what was kept.
+    A round that is missing ends the count, and so does one whose record or weights are not what was kept.
 
     Args:
         folder: the federated training's folder.
     """
     found: list[dict[str, Any]] = []
     while (path := folder / FOLDER / f"{len(found) + 1:04d}" / RECORD).is_file():
-        record = json.loads(path.read_text(encoding="utf-8"))
-        weights = path.with_name(WEIGHTS)
-        if DIGEST in record and not (weights.is_file() and sha256(weights) == record[DIGEST]):
+        record = _whole(path, len(found) + 1)
+        if record is None:
             break
         found.append(record)
     return found
+
+
+def _whole(path: Path, number: int) -> dict[str, Any] | None:
+    """Return the record of a round, or None where it or its weights were damaged."""
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        weights = None if record["lost"] else record[DIGEST]
+    except (ValueError, KeyError, TypeError):
+        return None
+    file = path.with_name(WEIGHTS)
+    whole = weights is None or (file.is_file() and sha256(file) == weights)
+    return record if whole and record.get("round") == number else None
 
 
 def done(folder: Path) -> int:

@@ -85,6 +85,10 @@ def edit(path):
 
 DAMAGE = {
     "weights edited": lambda third: edit(third / "adapter_model.safetensors"),
+    "the record cut short": lambda third: (third / "round.json").write_text('{"round": 3, "lo'),
+    "the record of another round": lambda third: (third / "round.json").write_bytes(
+        (third.with_name("0002") / "round.json").read_bytes()
+    ),
     "weights cut short": lambda third: (third / "adapter_model.safetensors").write_bytes(b"\0" * 9),
     "no weights": lambda third: (third / "adapter_model.safetensors").unlink(),
     "no record": lambda third: (third / "round.json").unlink(),
@@ -94,7 +98,7 @@ DAMAGE = {
 
 @pytest.mark.parametrize("how", DAMAGE)
 def test_what_comes_after_a_round_that_is_not_whole_does_not_count(folder, how):
-    assert len(DAMAGE) == 5
+    assert len(DAMAGE) == 7
     DAMAGE[how](folder / "rounds" / "0003")
     assert rounds.latest(folder).number == 2
     # The second round was lost, and so the first is what there is.
