@@ -17,7 +17,7 @@ _POLL_SECONDS = 0.5
 # What a client's failure means to the others; its own log tells more.
 _WORDS = {
     "terms": "it would train something else: config, base model or version differ (its log names what)",
-    "rows": "it has too few rows for these rounds",
+    "rows": "its rows are too few for these rounds, or too long (its log tells which)",
     "training": "its training failed (its log tells why)",
     "state": "it was never set up",
     "fault": "its answer can't be read",

@@ -12,14 +12,26 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from finlora import adapter_card, adapters, config, data, finetune, manifest, models, training_plan
+from finlora import (
+    adapter_card,
+    adapters,
+    config,
+    data,
+    finetune,
+    manifest,
+    models,
+    prepared_rows,
+    prompts,
+    training_plan,
+)
 from finlora.adapters import WEIGHTS
 from finlora.config import ConfigFile, RunConfig
-from finlora.errors import FinLoRAError, UsageError
+from finlora.errors import DataError, FinLoRAError, UsageError
 from finlora.federated.jobs import CLIENT_JOB, GLOBAL, REPLY, REQUEST, TRAINED, ClientJob, Task
 from finlora.federated.round_rows import check_enough, round_rows
 from finlora.files import sha256, write_json
 from finlora.json_text import shown
+from finlora.light_tokenizer import LightTokenizer
 from finlora.machine_checks import check_machine
 from finlora.privacy import be_quiet, go_offline
 from finlora.resume import Start
@@ -73,14 +85,39 @@ def set_up(file: ConfigFile, job: ClientJob, task: Task) -> dict[str, Any]:
     made, base = _plan(file, job)
     if line := "; ".join(_differences(json.loads(task.terms), json.loads(json.dumps(terms(made, base))))):
         return {"failure": "terms", "why": f"the server would train something else: {line}"}
-    rows = len(data.read_rows(Path(job.data)))
+    rows = data.read_rows(Path(job.data))
     try:
-        check_enough({job.name: rows}, made.run.num_epochs, task.rounds)
-    except UsageError as error:
+        check_enough({job.name: len(rows)}, made.run.num_epochs, task.rounds)
+        if not job.allow_dropped_rows:
+            _check_lengths(made, base, rows)
+    except (UsageError, DataError) as error:
         return {"failure": "rows", "why": str(error)}
     settings = peft_config(made.run, made.machine.target_modules or (), base.name)
     write_json(Path(job.folder) / GLOBAL / adapters.PEFT_CONFIG, settings)
-    return {"counts": {"rows": rows}}
+    return {"counts": {"rows": len(rows)}}
+
+
+def _check_lengths(made: Plan, base: models.BaseModel, rows: list[data.Row]) -> None:
+    """Refuse a dataset too many of whose rows are too long; the few rows of one round can't tell."""
+    if not _counts_tokens(base):
+        return
+    tokenizer = LightTokenizer(base.folder)
+    prepared_rows.prepare(
+        rows,
+        str(made.dataset),
+        tokenizer,
+        prompts.prompt_for(tokenizer, made.run.prompt_style),
+        sequence_len=made.run.sequence_len,
+        val_set_size=0.0,
+        step_rows=1,
+        seed=made.run.seed,
+        allow_dropped_rows=False,
+    )
+
+
+def _counts_tokens(base: models.BaseModel) -> bool:
+    """Return whether a base model's tokens can be counted without loading transformers."""
+    return (base.folder / "tokenizer.json").is_file()
 
 
 def peft_config(run: RunConfig, targets: tuple[str, ...], base: str) -> dict[str, Any]:
@@ -100,7 +137,7 @@ def peft_config(run: RunConfig, targets: tuple[str, ...], base: str) -> dict[str
 
 def train(file: ConfigFile, job: ClientJob, task: Task) -> dict[str, Any]:
     """Train a round from the global adapter on this client's rows of it."""
-    made, _ = _plan(file, job)
+    made, base = _plan(file, job)
     folder = Path(job.folder)
     rows = round_rows(
         data.read_rows(Path(job.data)), made.run.num_epochs, task.rounds, task.round, made.run.seed
@@ -120,7 +157,9 @@ def train(file: ConfigFile, job: ClientJob, task: Task) -> dict[str, Any]:
         dataset=chosen,
         machine=replace(made.machine, adapter=str(folder / GLOBAL)),
     )
-    history = trained(made, file, job.allow_dropped_rows, frozen_a=task.aggregate == "ffa")
+    # All rows together were looked at before the first round.
+    allowed = job.allow_dropped_rows or _counts_tokens(base)
+    history = trained(made, file, allowed, frozen_a=task.aggregate == "ffa")
     losses, report = [loss for _, loss in history.losses], history.rows["report"]
     counts = {
         "rows": report["train"],
@@ -182,12 +221,11 @@ def _plan(file: ConfigFile, job: ClientJob) -> tuple[Plan, models.BaseModel]:
 
 def _differences(theirs: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:
     """Return in words what the server trains otherwise than this client would."""
-    pairs = [({**theirs, **theirs["run"]}, {**own, **own["run"]})]
+    there, here = {**theirs, **theirs["run"]}, {**own, **own["run"]}
     return [
-        f"{key}: {shown(their.get(key))} there, {shown(mine.get(key))} here"
-        for their, mine in pairs
-        for key in {**their, **mine}
-        if key != "run" and their.get(key) != mine.get(key)
+        f"{key}: {shown(there.get(key))} there, {shown(here.get(key))} here"
+        for key in {**there, **here}
+        if key != "run" and there.get(key) != here.get(key)
     ]
 
 

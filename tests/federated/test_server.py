@@ -138,7 +138,7 @@ SETUP_FAULTS = {
     "no rows": ("it counts 0 rows", 1),
     "rows in a list": (r"it counts \[1, 2\] rows", 1),
     "terms": ("it would train something else", 2),
-    "rows": ("it has too few rows for these rounds", 2),
+    "rows": ("its rows are too few for these rounds, or too long (its log tells which)", 2),
 }
 
 
