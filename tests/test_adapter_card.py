@@ -451,7 +451,7 @@ def test_the_card_of_a_private_adapter_tells_the_guarantee_and_no_counts(project
     told = section(text, "Federated training")
     for part in (
         "- averaged: B alone; A stays as it was drawn\n",
-        # Rounded up, never down: 8.3808 is below.
+        # Rounded up, never down: the second is 20.125.
         "- privacy: epsilon 8.39 at delta 1e-05, for one whole institution present or zeroed out; 20.2 for",
         "; the limit was 12\n",
         "- noise: multiplier 1, updates clipped to 0.5; in each round the noise's norm is about 45 times",

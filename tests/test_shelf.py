@@ -368,6 +368,15 @@ def test_a_damaged_federated_manifest_is_told(place):
     ]
 
 
+def test_of_two_of_one_name_a_damaged_one_is_named_by_its_variant(place):
+    folder = published(place, federate(json.loads((place / adapters.MANIFEST).read_text())))
+    (folder / adapters.PEFT_CONFIG).unlink()
+    [found] = shelf_checks.verify(["fp16_r8_fed/one"], place.parents[2])
+    assert found.faults == (
+        f"not an adapter: {adapters.PEFT_CONFIG} missing; found: {adapters.WEIGHTS}, {adapters.MANIFEST}",
+    )
+
+
 def test_the_list_and_the_page_of_federated_adapters(project, run, monkeypatch):
     monkeypatch.chdir(project.root)
     shelve(project, "one")
