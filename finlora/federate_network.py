@@ -79,7 +79,7 @@ def lead(
             events=str(ready.folder / "events.jsonl"),
             launcher=os.getpid(),
         )
-        dataset = {"sha256": None, "partition": {"kind": "own rows of each client", "alpha": None}}
+        dataset = {"sha256": None, "partition": None}
         frame = manifest.frame(ready, names, dataset)
         job = preparation.server_job(ready, names, frame, patience=PATIENCE_SECONDS, deliver=True)
         job.write(ready.folder / SERVER_JOB)
