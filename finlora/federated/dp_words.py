@@ -16,7 +16,8 @@ ASSUMPTIONS = (
     "the noise is computed in floating point and so not exactly Gaussian (Mironov 2012); epsilon is that of "
     "exact noise",
     "the noise comes from NumPy's generator, seeded by the operating system, not from a cryptographic one",
-    "nothing else that depends on a client's rows is published: no losses, no row counts",
+    "no losses and no row counts are published; how long rounds took and who dropped out is, and is not "
+    "covered",
 )
 WEAK_EPSILON, LOUD_RATIO = 10, 10
 """An epsilon above the first is called weak; noise of more than the second times the update, useless."""
