@@ -76,10 +76,14 @@ def simulate(
     made, base = finetune.resolved(file, made, offline=wanted.options.offline, say=say)
     ready = Ready(file, name, made, base, wanted)
     with preparation.alone(made):
+        told = {
+            client: f"{len(rows)} rows, {digest([[r.context, r.target] for r in rows])[:12]}"
+            for client, rows in parts.items()
+        }
+        preparation.begin(ready, {"partition": [division.kind, division.alpha], "clients": told}, say)
         sources = list(division.files) or [made.dataset]
         divided = shards.write(ready.folder / "shards", parts, division, made.run.seed, sources)
         _tell(made, divided, say)
-        preparation.begin(ready, {"clients": {one.client: one.sha256 for one in divided.clients}}, say)
         for line in advice(ready, len(names)):
             say(line)
         _write_jobs(ready, divided)
@@ -172,14 +176,19 @@ def serve(ready: Ready, command: list[str], variables: Mapping[str, str | None],
     """
     for name in ("events.jsonl", MANIFEST):
         (ready.folder / name).unlink(missing_ok=True)
-    launch.train(
-        command,
-        cwd=ready.plan.root,
-        env=variables,
-        log=ready.folder / "server.log",
-        events=ready.folder / "events.jsonl",
-        on_event=on_event,
-    )
+    try:
+        launch.train(
+            command,
+            cwd=ready.plan.root,
+            env=variables,
+            log=ready.folder / "server.log",
+            events=ready.folder / "events.jsonl",
+            on_event=on_event,
+        )
+    except LaunchError as error:
+        kept = rounds.done(ready.folder)
+        more = f"\nRound {kept} is kept; the same command with --resume goes on." if kept else ""
+        raise type(error)(f"{error}{more}", error.exit_code) from None
 
 
 def publish(ready: Ready) -> Federated:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from finlora import display
+from finlora.federated_facts import rounded_up
 
 
 class Rounds:
@@ -69,7 +70,7 @@ class Rounds:
         elif kind == "budget":
             self.line(
                 f"--max-epsilon {event['max_epsilon']:g} ends the training after {event['rounds']} of "
-                f"{self._rounds} rounds: one more would spend epsilon {event['epsilon']:.3g}"
+                f"{self._rounds} rounds: one more would spend epsilon {rounded_up(event['epsilon'])}"
             )
 
     def _met(self, event: dict[str, Any]) -> None:
@@ -125,7 +126,9 @@ class Tasks:
     def show(self, event: dict[str, Any]) -> None:
         """Take one event of the client."""
         kind, task = event["event"], event.get("task")
-        if kind == "task" and task == "train":
+        if kind == "server":
+            _server(event)
+        elif kind == "task" and task == "train":
             display.say(f"round {event['round']} of {event['rounds']}: training")
         elif kind == "done" and task == "setup":
             display.say("the server's terms are this machine's; waiting for the rounds")
@@ -138,6 +141,13 @@ class Tasks:
             display.say(f"failed: {event['why']}")
 
 
+def _server(event: dict[str, Any]) -> None:
+    if event["reached"]:
+        display.say(f"reached {event['address']}; waiting for the server to ask")
+    else:
+        display.say(f"no answer from {event['address']}; trying on (has the server started? a firewall?)")
+
+
 def _told(record: dict[str, Any], rounds: int) -> str:
     """Return a round in a line."""
     head = f"round {record['round']} of {rounds}"
@@ -145,7 +155,7 @@ def _told(record: dict[str, Any], rounds: int) -> str:
     if record["lost"]:
         return f"{head} is lost: {who} answered, too few; the adapter stays as it was"
     loss = f", loss {record['loss']:.4f}" if record.get("loss") is not None else ""
-    spent = f", epsilon {record['epsilon']:.3g}" if "epsilon" in record else ""
+    spent = f", epsilon {rounded_up(record['epsilon'])}" if "epsilon" in record else ""
     return f"{head}: {who}{loss}{spent}, {record['seconds']:.0f} s"
 
 
@@ -157,6 +167,8 @@ def finished(result: Any) -> None:
     if private:
         columns[2] = "epsilon"
     display.table(columns, rows)
+    if lost := sum(record["lost"] for record in result.records):
+        click.echo(f"{lost} of {len(result.records)} rounds were lost: their rows were not trained", err=True)
     click.echo(f"adapter: {result.folder}")
     # The run's central adapter may have the same name.
     place = shlex.quote(_from_here(result.folder))
@@ -170,12 +182,14 @@ def _from_here(folder: Path) -> str:
 
 
 def _row(record: dict[str, Any]) -> list[str]:
-    figure = record.get("epsilon", record.get("loss"))
+    figure = f"{record['loss']:.4f}" if record.get("loss") is not None else "-"
+    if "epsilon" in record:
+        figure = rounded_up(record["epsilon"])
     clients = f"{len(record['clients'])} of {len(record['clients']) + len(record['dropped'])}"
     return [
         str(record["round"]),
         f"{clients} (lost)" if record["lost"] else clients,
-        "-" if figure is None else f"{figure:.4f}",
+        figure,
         *(f"{record['bytes'][way] / 1e6:.2f} MB" for way in ("sent", "received")),
         f"{record['seconds']:.0f}",
     ]

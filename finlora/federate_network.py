@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -56,6 +57,8 @@ def lead(
         FinLoRAError: and nothing of what was published before is lost; rounds that are over stay.
     """
     host, port = parsed(address)
+    if host in ("0.0.0.0", "::"):
+        raise UsageError(f"--listen {address}: name the address by which members reach this machine")
     held = credentials.of_server(folder, host)
     flower = environment.python()
     environment.check(flower)
@@ -63,34 +66,42 @@ def lead(
     names = sorted(held.members)
     preparation.min_clients(wanted, len(names))
     made, base = finetune.resolved(file, made, offline=wanted.options.offline, say=say)
+    # Nobody's rows are the run's own: the manifest, which members get too, names no file of this machine.
+    run = made.run.model_copy(update={"dataset_path": "rows.jsonl"})
+    made = replace(made, run=run, dataset=made.root / "rows.jsonl")
     ready = Ready(file, name, made, base, wanted)
     with preparation.alone(made):
         preparation.begin(ready, {"clients": names}, say)
         for line in federate.advice(ready, len(names)):
             say(line)
-        link = deployment.SuperLink(
-            folder=str(ready.folder),
-            host=host,
-            port=port,
-            authority=str(held.authority.absolute()),
-            certificate=str(held.certificate.absolute()),
-            key=str(held.key.absolute()),
-            members={member: str(path.absolute()) for member, path in held.members.items()},
-            events=str(ready.folder / "events.jsonl"),
-            launcher=os.getpid(),
-        )
+        link = _link(ready, held, host, port)
         dataset = {"sha256": None, "partition": None}
         frame = manifest.frame(ready, names, dataset)
         job = preparation.server_job(ready, names, frame, patience=PATIENCE_SECONDS, deliver=True)
         job.write(ready.folder / SERVER_JOB)
         link.write(ready.folder / "superlink.json")
-        say(f"SuperLink: flower-superlink {' '.join(link.arguments())}")
-        say(f"each member joins with: finlora federate {name} --join {address} --data ROWS.jsonl")
+        say(f"SuperLink: flower-superlink {shlex.join(link.arguments())}")
+        named = f" --as {made.name}" if made.name != name else ""
+        say(f"each member joins with: finlora federate {name} --join {address} --data ROWS.jsonl{named}")
         command = deployment.command(flower, "superlink", ready.folder / "superlink.json")
         federate.serve(
             ready, command, deployment.variables(flower, ready.folder, ready.folder / SERVER_JOB), on_event
         )
         return federate.publish(ready)
+
+
+def _link(ready: Ready, held: credentials.ServerCredentials, host: str, port: int) -> deployment.SuperLink:
+    return deployment.SuperLink(
+        folder=str(ready.folder),
+        host=host,
+        port=port,
+        authority=str(held.authority.absolute()),
+        certificate=str(held.certificate.absolute()),
+        key=str(held.key.absolute()),
+        members={member: str(path.absolute()) for member, path in held.members.items()},
+        events=str(ready.folder / "events.jsonl"),
+        launcher=os.getpid(),
+    )
 
 
 def join(
@@ -139,7 +150,7 @@ def join(
         )
         node.write(folder / "supernode.json")
         say(f"{member.name}: {count:,} rows, which stay here; base model {base.name}")
-        say(f"SuperNode: flower-supernode {' '.join(node.arguments())}")
+        say(f"SuperNode: flower-supernode {shlex.join(node.arguments())}")
         launch.train(
             deployment.command(flower, "supernode", folder / "supernode.json"),
             cwd=made.root,
@@ -183,6 +194,8 @@ def _planned_member(file: ConfigFile, name: str, rows: Path, options: Options) -
         raise UsageError(
             f"{shelf} exists already; replace it with --overwrite, or name the new one with --as"
         )
+    if not rows.is_file():
+        raise UsageError(f"--data {rows}: no such file; it holds this institution's rows")
     return replace(made, dataset=rows.absolute())
 
 

@@ -51,7 +51,11 @@ def handle(message: Message, job: ClientJob) -> Message:
         events.append(seen, "task", task=task.kind, round=task.round, rounds=task.rounds)
         reply = _work(task, tensors, job)
         if "failure" in reply:
-            events.append(seen, "failed", why=reply.get("why", reply["failure"]))
+            why = reply.get("why", reply["failure"])
+            events.append(seen, "failed", why=why)
+            if reply["failure"] in ("terms", "rows") or task.kind == "finish":
+                # No later task would go better.
+                (Path(job.folder) / DONE).write_text(why, encoding="utf-8")
             return wire.failure(message, reply["failure"])
         update = _update(task, Path(job.folder)) if task.kind == "train" else {}
         events.append(seen, "done", task=task.kind, round=task.round, counts=reply["counts"])
@@ -78,7 +82,8 @@ def _work(task: Task, tensors: Tensors, job: ClientJob) -> dict[str, Any]:
     else:
         kept = folder / KEPT / WEIGHTS
         if not kept.is_file():
-            return {"failure": "state"}
+            why = "what this client was set up with is gone; the server sets it up again in the next round"
+            return {"failure": "state", "why": why}
         _save({**load_file(kept), **tensors}, place)
     write_json(folder / REQUEST, {**vars(task), "launcher": os.getpid()})
     # What the last round left would pass for this one's.

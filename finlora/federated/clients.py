@@ -19,11 +19,15 @@ _WORDS = {
     "terms": "it would train something else: config, base model or version differ (its log names what)",
     "rows": "its rows are too few for these rounds, or too long (its log tells which)",
     "training": "its training failed (its log tells why)",
-    "state": "it was never set up",
+    "state": "it lost what it was set up with, and is set up again",
+    "gone": "it went away, or was ended",
     "fault": "its answer can't be read",
 }
-FOR_GOOD = (_WORDS["terms"], _WORDS["rows"])
+FOR_GOOD = (_WORDS["rows"],)
 """Failures that no later round would mend."""
+
+ANEW = (_WORDS["terms"], _WORDS["state"])
+"""Failures after which a client is set up again, should it come back."""
 
 Counts = Mapping[str, float | int]
 

@@ -65,7 +65,7 @@ def check(flower: Path) -> None:
     try:
         found = json.loads(launch.run_tool([str(flower), "-P", "-c", _ASK]))
     except (FinLoRAError, OSError, ValueError):
-        raise UsageError(f"{flower}: this Python does not work\n{_how(flower.parent.parent)}") from None
+        raise UsageError(f"{flower}: this Python does not work\n{_how(_folder())}") from None
     wanted = {"finlora": __version__, "flwr": FLWR, "numpy": None, "safetensors": None}
     faults = [
         f"{name} {found[name] or 'is missing'}" + (f" (wanted: {version})" if version else "")
@@ -74,8 +74,7 @@ def check(flower: Path) -> None:
     ]
     if faults:
         raise UsageError(
-            f"{flower}: not the Flower environment of this finlora: {'; '.join(faults)}\n"
-            f"{_how(flower.parent.parent)}"
+            f"{flower}: not the Flower environment of this finlora: {'; '.join(faults)}\n{_how(_folder())}"
         )
 
 

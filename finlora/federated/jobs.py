@@ -25,7 +25,7 @@ EVENTS = "client.jsonl"
 """File of a client that takes its events; those of its trainings lie beside it."""
 
 DONE = "done"
-"""File of a client that appears once it has the finished adapter."""
+"""File of a client: there once it has the finished adapter, or has no further part, and then says why."""
 
 REQUEST, REPLY = "request.json", "reply.json"
 """What a client's worker is asked, and what it answers."""

@@ -96,8 +96,9 @@ def main(folder: Path) -> None:
     def answers(node: int) -> Callable[[Message], Message]:
         return lambda message: handle(message, jobs[node])
 
+    grid = LocalGrid({node: answers(node) for node in numbered})
     try:
-        Server(job, LocalGrid({node: answers(node) for node in numbered}), lambda: numbered).run()
+        Server(job, grid, lambda: {node: numbered[node] for node in grid.get_node_ids()}).run()
     except InterruptedLaunchError as error:
         sys.exit(error.exit_code)
     except FinLoRAError as error:

@@ -6,7 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from finlora import launch, manifest
-from finlora.federated.preparation import DRAWN, Ready, tokenizer_digest
+from finlora.federated.drawing import DRAWN
+from finlora.federated.preparation import Ready, tokenizer_digest
 
 
 def frame(ready: Ready, clients: Sequence[str], dataset: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,17 +5,17 @@ import math
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from finlora import adapters, checkpoints, data, finetune, manifest, models, prompts, training_plan
+from finlora import adapters, checkpoints, finetune, manifest, models, training_plan
 from finlora.axolotl_yaml import OUTPUT
 from finlora.config import ConfigFile
 from finlora.errors import UsageError
-from finlora.federated import rounds, worker
+from finlora.federated import drawing, rounds, worker
 from finlora.federated.dp import Privacy
-from finlora.federated.jobs import TRAINED, ServerJob
+from finlora.federated.jobs import ServerJob
 from finlora.files import write_json
 from finlora.machine_checks import check_machine, check_packages
 from finlora.models import BaseModel
@@ -24,7 +24,7 @@ from finlora.training_plan import Options, Plan
 
 # Begins with what no name of a run may begin with.
 FOLDER = "_federated"
-DRAWN, STATE = "drawn.json", "state.json"
+STATE = "state.json"
 _SCHEDULES: dict[str, Callable[[float], float]] = {
     "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
     "linear": lambda done: 1 - done,
@@ -160,6 +160,8 @@ def begin(ready: Ready, parts: Mapping[str, Any], say: Callable[[str], None]) ->
     state = ready.folder / STATE
     done = rounds.done(ready.folder) if state.is_file() else 0
     wanted = ready.wanted
+    if wanted.resume and wanted.fresh:
+        raise UsageError("--resume goes on with the rounds that are there, --fresh forgets them; take one")
     if wanted.resume and not state.is_file():
         raise UsageError(
             f"--resume: no federated training of '{ready.plan.name}' was cut off here; leave it out"
@@ -170,9 +172,14 @@ def begin(ready: Ready, parts: Mapping[str, Any], say: Callable[[str], None]) ->
             "Go on with them: --resume. Leave them behind and start anew: --fresh"
         )
     if wanted.resume:
-        if changed := differences(checkpoints.read_state(state), now):
+        before = checkpoints.read_state(state)
+        if not before:
             raise UsageError(
-                f"the {done} rounds that are there are of another training: {'; '.join(changed)}\n"
+                f"{state}: can't be read, so nobody knows of what the rounds are; --fresh forgets them"
+            )
+        if changed := differences(before, now):
+            raise UsageError(
+                f"the rounds that are there ({done}) are of another training: {'; '.join(changed)}\n"
                 "Put that back to go on, or leave them behind and start anew with --fresh"
             )
         say(f"going on after round {done} of {wanted.rounds}")
@@ -181,8 +188,8 @@ def begin(ready: Ready, parts: Mapping[str, Any], say: Callable[[str], None]) ->
             shutil.rmtree(path, ignore_errors=True)
         for name in (STATE, "events.jsonl", "server.log"):
             (ready.folder / name).unlink(missing_ok=True)
-    if not (ready.start / DRAWN).is_file():
-        _draw(ready)
+    if not drawing.is_drawn(ready.start):
+        drawing.draw(ready.plan, ready.file, ready.start, frozen_a=wanted.aggregate == "ffa")
     write_json(state, now)
 
 
@@ -198,31 +205,6 @@ def _ingredients(ready: Ready) -> dict[str, Any]:
         "privacy": [privacy.clip, privacy.noise, privacy.delta] if privacy else None,
         "versions": manifest.versions(),
     }
-
-
-def _draw(ready: Ready) -> None:
-    """Have the training environment draw the adapter that all start from, exactly as a training would."""
-    folder = ready.folder / "draw"
-    # A prompt has to be rendered for the manifest; no client's row is needed for it.
-    data.write_rows(folder / "probe.jsonl", [{"context": prompts.PROBE, "target": "positive"}])
-    made = ready.plan
-    made = replace(
-        made,
-        name=str(folder.relative_to(made.root / OUTPUT)),
-        run=made.run.model_copy(update={"val_set_size": 0.0}),
-        dataset=folder / "probe.jsonl",
-        machine=replace(made.machine, processes=1, deepspeed=None, max_steps=None),
-        zero_stage=None,
-    )
-    history = worker.trained(
-        made, ready.file, False, frozen_a=ready.wanted.aggregate == "ffa", draw_only=True
-    )
-    ready.start.mkdir(parents=True, exist_ok=True)
-    for name in (adapters.WEIGHTS, adapters.PEFT_CONFIG):
-        shutil.copyfile(folder / TRAINED / name, ready.start / name)
-    shutil.rmtree(folder)
-    drawn = {"prompt": history.rows["prompt"], "pad": history.rows["pad"], "built": history.built}
-    write_json(ready.start / DRAWN, drawn)
 
 
 def server_job(ready: Ready, clients: list[str], frame: dict[str, Any], **network: Any) -> ServerJob:
@@ -273,7 +255,7 @@ def min_clients(wanted: Wanted, clients: int) -> int:
 
 def trained_parameters(ready: Ready) -> int:
     """Return how many numbers of the adapter are trained, and so are noised under differential privacy."""
-    drawn = json.loads((ready.start / DRAWN).read_text(encoding="utf-8"))
+    drawn = json.loads((ready.start / drawing.DRAWN).read_text(encoding="utf-8"))
     count: int = drawn["built"]["trainable_parameters"]
     return count
 

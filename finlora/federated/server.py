@@ -13,7 +13,7 @@ from flwr.serverapp import Grid
 from finlora import events
 from finlora.errors import LaunchError
 from finlora.federated import dp, rounds, updates, wire
-from finlora.federated.clients import FOR_GOOD, Clients, Counts, Replies
+from finlora.federated.clients import ANEW, FOR_GOOD, Clients, Counts, Replies
 from finlora.federated.jobs import MANIFEST, ServerJob, Task, travels
 from finlora.federated.round_rows import most_rows
 from finlora.federated.summary import completed
@@ -66,11 +66,22 @@ class Server:
     def _emit(self, event: str, **values: Any) -> None:
         events.append(self.job.events, event, **values)
 
+    def _task(self, kind: str, round: int = 0, **more: Any) -> Task:
+        # A client may have been started anew with another config: it compares each time.
+        terms = json.dumps(self.job.terms, sort_keys=True)
+        job, seed = self.job, self.job.seed + round
+        return Task(kind, job.rounds, job.aggregate, seed, round, terms=terms, private=self.private, **more)
+
+    def _forget(self, dropped: Mapping[str, str]) -> None:
+        """Have clients that lost what they were set up with, or train something else, set up again."""
+        for name, why in dropped.items():
+            if why in ANEW:
+                self.rows.pop(name, None)
+
     def _deliver(self, tensors: Tensors, manifest: Mapping[str, Any]) -> None:
         """Give every client that took part the finished adapter; the training is over whoever misses it."""
         self._set_up(tensors)
-        text = json.dumps(manifest)
-        task = Task("finish", self.job.rounds, self.job.aggregate, self.job.seed, manifest=text)
+        task = self._task("finish", manifest=json.dumps(manifest))
         there = [name for name in self.clients.reachable() if name in self.rows]
         replies = self.clients.ask(task, tensors, there, lambda *_: None)
         self._emit("delivered", clients=sorted(replies.answers))
@@ -84,10 +95,7 @@ class Server:
         new = [
             name for name in self.clients.reachable() if name not in self.rows and name not in self.refused
         ]
-        terms = json.dumps(self.job.terms, sort_keys=True)
-        task = Task(
-            "setup", self.job.rounds, self.job.aggregate, self.job.seed, terms=terms, private=self.private
-        )
+        task = self._task("setup")
         kept = {name: tensor for name, tensor in tensors.items() if not travels(name, self.job.aggregate)}
         replies = self.clients.ask(task, kept, new, self._unfit_setup)
         for name, (counts, _) in sorted(replies.answers.items()):
@@ -110,16 +118,9 @@ class Server:
         away |= self._set_up(tensors) | self.refused
         sent = {name: tensor for name, tensor in tensors.items() if travels(name, self.job.aggregate)}
         rate = self.job.learning_rates[number - 1]
-        task = Task(
-            "train",
-            self.job.rounds,
-            self.job.aggregate,
-            self.job.seed + number,
-            number,
-            rate,
-            private=self.private,
-        )
+        task = self._task("train", round=number, learning_rate=rate)
         replies = self.clients.ask(task, sent, sorted(self.rows), partial(self._unfit, sent))
+        self._forget(replies.dropped)
         self._drop_poisoned(replies, sent)
         replies.dropped |= {name: away[name] for name in self.job.clients if name not in self.rows}
         lost = len(replies.answers) < self.job.min_clients

@@ -8,6 +8,8 @@ ends when it is sent another, and when its work is done.
 import os
 import socket
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,6 +19,7 @@ from finlora.federated.superlink import built
 from finlora.privacy import be_quiet
 from finlora.watch import end_with
 
+_REACH_SECONDS = 5.0
 # What Flower writes when it can't connect, and what that means.
 _REFUSALS = {
     "[code: 2004]": "the server does not know this key: send its operator the .pub file beside {key}",
@@ -73,7 +76,7 @@ def _end_when_done(node: deployment.SuperNode) -> None:
     def pushed(*args: Any, **more: Any) -> None:
         push(*args, **more)
         if Path(node.done).exists():
-            _end(node, None)
+            _end(node, Path(node.done).read_text(encoding="utf-8") or None)
 
     loop._push_messages = pushed
 
@@ -82,6 +85,22 @@ def _end(node: deployment.SuperNode, fault: str | None) -> NoReturn:
     if fault:
         events.append(Path(node.events), "error", message=fault)
     os._exit(1 if fault else 0)
+
+
+def _watch(node: deployment.SuperNode) -> None:
+    """Tell when the server can't be reached, and when it can again: Flower tries on in silence."""
+    host, _, port = node.server.rpartition(":")
+    reached = None
+    while True:
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), _REACH_SECONDS).close()
+            now = True
+        except OSError:
+            now = False
+        if now is not reached:
+            events.append(Path(node.events), "server", reached=now, address=node.server)
+        reached = now
+        time.sleep(_REACH_SECONDS)
 
 
 def _free_port() -> int:
@@ -98,6 +117,7 @@ def main(told: Path) -> None:
 
     _guard(node)
     _end_when_done(node)
+    threading.Thread(target=_watch, args=(node,), name="finlora-server", daemon=True).start()
     # Over it the node talks to its app; several nodes may run on one machine.
     own = ["--host", "127.0.0.1", "--port", str(_free_port())]
     sys.argv = ["flower-supernode", *node.arguments(), *own]

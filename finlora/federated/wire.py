@@ -59,7 +59,8 @@ def failure(message: Message, word: str) -> Message:
 def answered(message: Message) -> tuple[dict[str, float | int], Tensors] | str:
     """Return counts and tensors of an answer, or a word of FAILURES (`fault` for anything unreadable)."""
     if message.has_error():
-        return message.error.reason if message.error.reason in FAILURES else "fault"
+        # Flower answers for a client that has gone.
+        return message.error.reason if message.error.reason in FAILURES else "gone"
     try:
         counts = dict(message.content[_COUNTS])
         return counts, _tensors(message.content[_ARRAYS])

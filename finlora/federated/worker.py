@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from finlora import (
+    __version__,
     adapter_card,
     adapters,
     config,
@@ -52,8 +53,24 @@ def main(folder: Path) -> None:
     end_with(request["launcher"])
     task = Task(**{entry.name: request[entry.name] for entry in fields(Task)})
     file = config.load(Path(job.config))
-    reply = {"setup": set_up, "train": train, "finish": finish}[task.kind](file, job, task)
-    write_json(folder / REPLY, reply)
+    write_json(folder / REPLY, perform(file, job, task))
+
+
+def perform(file: ConfigFile, job: ClientJob, task: Task) -> dict[str, Any]:
+    """Do a task, if it is of the very training that this client's config says.
+
+    Args:
+        file: the client's config file.
+        job: what the client is.
+        task: what the server asks.
+
+    Returns:
+        `counts`; or `failure`, a word of `wire.FAILURES`, and `why`.
+    """
+    made, base = _plan(file, job)
+    if line := "; ".join(_differences(json.loads(task.terms), json.loads(json.dumps(terms(made, base))))):
+        return {"failure": "terms", "why": f"the server would train something else: {line}"}
+    return {"setup": set_up, "train": train, "finish": finish}[task.kind](file, job, task)
 
 
 def terms(made: Plan, base: models.BaseModel) -> dict[str, Any]:
@@ -76,15 +93,13 @@ def terms(made: Plan, base: models.BaseModel) -> dict[str, Any]:
         "effective batch": made.effective_batch,
         "base model": base.identity,
         "tokenizer": models.tokenizer_digest(base.folder),
-        "FinLoRA": manifest.versions()["finlora"],
+        "FinLoRA": __version__,
     }
 
 
 def set_up(file: ConfigFile, job: ClientJob, task: Task) -> dict[str, Any]:
-    """Agree to the terms, count the rows, and write down what PEFT needs beside the tensors."""
+    """Look at the rows, count them, and write down what PEFT needs beside the tensors."""
     made, base = _plan(file, job)
-    if line := "; ".join(_differences(json.loads(task.terms), json.loads(json.dumps(terms(made, base))))):
-        return {"failure": "terms", "why": f"the server would train something else: {line}"}
     rows = data.read_rows(Path(job.data))
     try:
         check_enough({job.name: len(rows)}, made.run.num_epochs, task.rounds)

@@ -66,16 +66,19 @@ class Reversed(LocalGrid):
 class Silent(LocalGrid):
     """Has clients that come late, go, or say nothing."""
 
-    round = "1"
+    round = "0"
     gone = False
 
     def get_node_ids(self) -> Iterable[int]:
-        absent = {3} if self.gone else {4} if self.round == "1" else set()
+        absent = {3} if self.gone else {4} if self.round == "0" else set()
         return [node for node in super().get_node_ids() if node not in absent]
 
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
         messages = list(messages)
-        if messages and messages[0].metadata.message_type == "train":
+        kind = messages[0].metadata.message_type if messages else ""
+        if kind.startswith("query"):
+            self.gone = False
+        if kind == "train":
             self.round = messages[0].metadata.group_id
             self.gone = self.round == "1"
         return super().push_messages(messages)

@@ -11,6 +11,7 @@ from finlora.federated.dp import Privacy
 from finlora.federated.preparation import Ready, Wanted
 from finlora.models import BaseModel
 from tests.conftest import RUN
+from tests.federated import network
 from tests.tiny import make_tiny_base
 
 MISTAKES = {
@@ -148,8 +149,8 @@ def test_anything_else_is_refused_with_an_example(address):
 
 
 def test_a_member_has_the_one_key_pair_of_its_folder(tmp_path):
-    for name in ("ca.crt", "bank_b", "bank_b.pub"):
-        (tmp_path / name).write_text("x")
+    (tmp_path / "ca.crt").write_text("x")
+    network.member_key(tmp_path, "bank_b")
     held = credentials.of_member(tmp_path, None)
     assert (held.name, held.key, held.authority) == ("bank_b", tmp_path / "bank_b", tmp_path / "ca.crt")
     (tmp_path / "bank_c.pub").write_text("x")
@@ -157,3 +158,56 @@ def test_a_member_has_the_one_key_pair_of_its_folder(tmp_path):
         credentials.of_member(tmp_path, None)
     with pytest.raises(UsageError, match="this member has no key"):
         credentials.of_member(tmp_path, "bank_c")
+
+
+BAD_KEYS = {
+    "junk": b"hallo",
+    "a private key": None,
+    "another kind": b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl x",
+}
+
+
+@pytest.fixture
+def server(tmp_path):
+    folder = network.authority(tmp_path / "federation", "127.0.0.1")
+    (folder / "members").mkdir()
+    for name in ("bank_a", "bank_b"):
+        network.member_key(folder / "members", name)
+        (folder / "members" / name).rename(tmp_path / name)
+    return folder
+
+
+def test_a_server_has_its_certificate_and_the_keys_of_its_members(server):
+    held = credentials.of_server(server, "127.0.0.1")
+    assert sorted(held.members) == ["bank_a", "bank_b"]
+
+
+@pytest.mark.parametrize("what", BAD_KEYS)
+def test_a_file_that_is_no_member_s_key_is_named(server, tmp_path, what):
+    assert len(BAD_KEYS) == 3
+    content = BAD_KEYS[what] or (tmp_path / "bank_a").read_bytes()
+    (server / "members" / "bank_b.pub").write_bytes(content)
+    with pytest.raises(UsageError, match=r"bank_b\.pub: no public key of the curve P-384"):
+        credentials.of_server(server, "127.0.0.1")
+
+
+def test_one_key_under_two_names_is_refused(server):
+    (server / "members" / "bank_c.pub").write_bytes((server / "members" / "bank_a.pub").read_bytes())
+    with pytest.raises(UsageError, match=r"bank_c\.pub: the same key as bank_a\.pub"):
+        credentials.of_server(server, "127.0.0.1")
+
+
+def test_a_certificate_for_another_host_or_key_is_refused_before_anything_starts(server, tmp_path):
+    with pytest.raises(UsageError, match=r"is for 127\.0\.0\.1, not for bank\.example"):
+        credentials.of_server(server, "bank.example")
+    network.private_key(server / "server.key")
+    with pytest.raises(UsageError, match="no certificate and its key"):
+        credentials.of_server(server, "127.0.0.1")
+
+
+def test_a_member_s_key_that_is_none_is_refused(tmp_path):
+    network.member_key(tmp_path, "bank_b")
+    (tmp_path / "ca.crt").write_text("x")
+    (tmp_path / "bank_b").write_bytes((tmp_path / "bank_b.pub").read_bytes())
+    with pytest.raises(UsageError, match="no private key of the curve P-384"):
+        credentials.of_member(tmp_path, None)

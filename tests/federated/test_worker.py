@@ -40,7 +40,7 @@ def terms_of(project, job):
 
 def set_up(project, job, rounds=2, **changes):
     terms = {**terms_of(project, job), **changes}
-    return worker.set_up(project, job, Task("setup", rounds, "fedavg", 42, terms=json.dumps(terms)))
+    return worker.perform(project, job, Task("setup", rounds, "fedavg", 42, terms=json.dumps(terms)))
 
 
 def test_a_client_of_the_same_run_tells_its_rows_and_writes_what_peft_needs(project, job, tmp_path):
@@ -108,8 +108,9 @@ def test_the_finished_adapter_lies_where_this_client_says(project, job, tmp_path
     save_file(tensors, tmp_path / "client" / GLOBAL / adapters.WEIGHTS)
     # The server's manifest may name any place.
     manifest = {**trained_manifest("one"), "run_name": "../../elsewhere", "variant": "../.."}
-    task = Task("finish", 2, "fedavg", 42, manifest=json.dumps(manifest))
-    assert worker.finish(project, job, task) == {"counts": {}}
+    terms = json.dumps(terms_of(project, job))
+    task = Task("finish", 2, "fedavg", 42, terms=terms, manifest=json.dumps(manifest))
+    assert worker.perform(project, job, task) == {"counts": {}}
     adapter = adapters.read(tmp_path / "shelf" / "one")
     assert adapter.weights_sha256() == adapter.manifest[adapters.DIGEST]
     assert sorted(path.name for path in (tmp_path / "shelf").iterdir()) == ["one"]
