@@ -1,8 +1,10 @@
 """Where Flower's Python is looked for, and what is said when it is not the right one."""
 
+import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -138,3 +140,10 @@ def test_one_that_is_not_a_python_at_all_is_said(tmp_path, content):
     wrong.chmod(0o755)
     with pytest.raises(UsageError, match=f"{wrong}: this Python does not work\n"):
         environment.check(wrong)
+
+
+def test_what_make_installs_is_pinned_line_by_line():
+    lines = (Path(__file__).parents[2] / "constraints-federated.txt").read_text().splitlines()
+    assert len(lines) > 50
+    assert [line for line in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line)] == []
+    assert f"flwr=={environment.FLWR}" in lines

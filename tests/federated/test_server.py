@@ -156,6 +156,10 @@ def test_a_client_that_can_not_be_set_up_is_asked_again_unless_it_refuses(tmp_pa
         assert re.search(why, dropped[0]), fault
         assert [bool(said) for said in dropped] == [True, rounds == 2], (fault, dropped)
     assert sorted(made.record(1)["clients"]) == ["good"]
+    # Over a network, these two end with a word; the others stay.
+    ended = {fault for fault in SETUP_FAULTS if (made.client(name_of(fault)) / "done").exists()}
+    assert ended == {"terms", "rows"}
+    assert (made.client(name_of("terms")) / "done").read_text()
 
 
 def test_with_too_few_clients_left_it_ends_and_says_who_refused(tmp_path):
