@@ -12,6 +12,9 @@ import click
 from finlora import display
 from finlora.federated_facts import rounded_up
 
+# Where nobody sees a bar, a long round says at times how far it is.
+_LINE_SECONDS = 30.0
+
 
 class Rounds:
     """Shows a federated training: a bar on a terminal, a line for each round in a log.
@@ -26,6 +29,8 @@ class Rounds:
         self._task: Any = None
         self._began = time.monotonic()
         self._done = 0
+        self._asked = 0
+        self._said = time.monotonic()
         self._first: int | None = None
 
     def __enter__(self) -> "Rounds":
@@ -82,7 +87,7 @@ class Rounds:
         if self._first is None:
             self._first = number
             self._began = time.monotonic()
-        self._done = 0
+        self._done, self._asked = 0, clients
         if self._bar is not None:
             self._bar.update(
                 self._task,
@@ -97,6 +102,10 @@ class Rounds:
         loss = f", loss {event['loss']:.4f}" if "loss" in event else ""
         if self._bar is not None:
             self._bar.update(self._task, completed=self._done, figures=f"{event['client']}{loss}")
+        elif time.monotonic() - self._said > _LINE_SECONDS:
+            self.line(
+                f"round {event['round']} of {self._rounds}: {self._done} of {self._asked} clients{loss}"
+            )
 
     def _left(self, number: int) -> str:
         """Return the time that the rounds so far let expect."""
@@ -108,6 +117,7 @@ class Rounds:
 
     def line(self, text: str) -> None:
         """Write a line for the user, above the bar where there is one."""
+        self._said = time.monotonic()
         if self._bar is not None:
             self._bar.console.print(text, highlight=False, markup=False)
         else:

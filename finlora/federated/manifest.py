@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from finlora import launch, manifest
+from finlora.federated import environment
 from finlora.federated.drawing import DRAWN
 from finlora.federated.preparation import Ready, tokenizer_digest
 
@@ -52,4 +53,5 @@ def frame(ready: Ready, clients: Sequence[str], dataset: Mapping[str, Any]) -> d
         "weights": "equal" if wanted.privacy else "rows",
         "privacy": asdict(wanted.privacy) if wanted.privacy else None,
     }
-    return {**composed, "variant": ready.variant, "federated": federated}
+    versions = {**composed["versions"], "flwr": environment.FLWR}
+    return {**composed, "versions": versions, "variant": ready.variant, "federated": federated}
