@@ -313,7 +313,7 @@ def test_nothing_imports_the_command_line():
         # builtin draws the bar of its one long conversion, as the hub's library draws its own.
         ("rich", {"display", "data_display", "federate_display", "builtin"}),
         ("subprocess", {"launch"}),
-        ("signal", {"launch"}),
+        ("signal", {"federated", "launch"}),
         # For JSON's key lines, for Axolotl's files and for the front matter of cards.
         ("yaml", {"json_text", "axolotl_yaml", "card_edit"}),
         ("pydantic", {"config", "task_faults", "task_schema"}),

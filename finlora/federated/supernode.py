@@ -6,6 +6,7 @@ ends when it is sent another, and when its work is done.
 """
 
 import os
+import signal
 import socket
 import sys
 import threading
@@ -22,7 +23,8 @@ from finlora.watch import end_with
 _REACH_SECONDS = 5.0
 # What Flower writes when it can't connect, and what that means.
 _REFUSALS = {
-    "[code: 2004]": "the server does not know this key: send its operator the .pub file beside {key}",
+    "[code: 2004]": "the server does not know this key, or has not noticed yet that this member's last start "
+    "has ended: send its operator the .pub file beside {key}, or join again in a minute",
     "CERTIFICATE_VERIFY_FAILED": "the server at {server} can't prove who it is: its certificate is not "
     "signed by {authority}, or is for another address",
 }
@@ -75,8 +77,15 @@ def _end_when_done(node: deployment.SuperNode) -> None:
 
     def pushed(*args: Any, **more: Any) -> None:
         push(*args, **more)
-        if Path(node.done).exists():
-            _end(node, Path(node.done).read_text(encoding="utf-8") or None)
+        if not Path(node.done).exists():
+            return
+        why = Path(node.done).read_text(encoding="utf-8")
+        if not why:
+            _end(node, None)
+        events.append(Path(node.events), "error", message=why)
+        # The server is to read the answer first. Then Flower signs off: the same key may join again at once.
+        time.sleep(_REACH_SECONDS)
+        os.kill(os.getpid(), signal.SIGTERM)
 
     loop._push_messages = pushed
 
