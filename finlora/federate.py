@@ -116,7 +116,9 @@ def advice(ready: Ready, clients: int) -> list[str]:
     wanted = ready.wanted
     if wanted.privacy is None:
         return []
-    return dp_words.advice(wanted.privacy, wanted.rounds, preparation.trained_parameters(ready), clients)
+    count = preparation.trained_parameters(ready)
+    frozen = wanted.aggregate == "ffa"
+    return dp_words.advice(wanted.privacy, wanted.rounds, count, clients, frozen_a=frozen)
 
 
 def _write_jobs(ready: Ready, divided: Shards) -> None:

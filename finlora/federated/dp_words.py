@@ -34,7 +34,9 @@ def noise_ratio(noise: float, parameters: int, clients: int) -> float:
     return noise * math.sqrt(parameters) / clients
 
 
-def advice(privacy: Privacy, rounds: int, parameters: int, clients: int) -> list[str]:
+def advice(
+    privacy: Privacy, rounds: int, parameters: int, clients: int, *, frozen_a: bool = False
+) -> list[str]:
     """Say what these settings buy and cost, to be shown before anything is trained.
 
     Args:
@@ -42,6 +44,7 @@ def advice(privacy: Privacy, rounds: int, parameters: int, clients: int) -> list
         rounds: rounds asked for.
         parameters: entries of one client's update.
         clients: m.
+        frozen_a: whether B alone is trained already.
 
     Returns:
         Lines; those that start with "Warning:" ask for another decision.
@@ -64,10 +67,10 @@ def advice(privacy: Privacy, rounds: int, parameters: int, clients: int) -> list
         TRUST,
         f"noise: in each round its norm is about {times} times the largest that the clients' mean can have",
     ]
-    return [*lines, *_warnings(privacy, spent, ratio, clients)]
+    return [*lines, *_warnings(privacy, spent, ratio, clients, frozen_a)]
 
 
-def _warnings(privacy: Privacy, spent: float, ratio: float, clients: int) -> list[str]:
+def _warnings(privacy: Privacy, spent: float, ratio: float, clients: int, frozen_a: bool) -> list[str]:
     lines = []
     if spent > WEAK_EPSILON:
         lines.append(f"Warning: epsilon above {WEAK_EPSILON} is weak; more --dp-noise makes it stronger")
@@ -81,7 +84,7 @@ def _warnings(privacy: Privacy, spent: float, ratio: float, clients: int) -> lis
         lines.append(
             "Warning: the adapter will be useless: noise drowns what the clients learned. What would help: "
             f"more clients (about {enough:,} bring it to {LOUD_RATIO} times), fewer trained parameters "
-            "(--aggregate ffa, a lower lora_r, fewer target modules). Less --dp-noise helps and costs epsilon"
+            f"({'' if frozen_a else '--aggregate ffa, '}a lower lora_r, fewer target modules). Less --dp-noise helps and costs epsilon"
         )
     return lines
 

@@ -149,6 +149,10 @@ def test_the_ratio_is_that_of_drawn_noise():
 
 def test_advice_says_what_it_buys_and_that_the_adapter_will_be_useless():
     lines = dp_words.advice(dp.Privacy(1, 1, 1e-5), 10, BOTH, 4)
+    again = dp_words.advice(dp.Privacy(1, 1, 1e-5), 10, BOTH, 4, frozen_a=True)
+    # What is done already is no advice.
+    assert "--aggregate ffa, " in lines[-1]
+    assert again == [line.replace("--aggregate ffa, ", "") for line in lines]
     assert lines[0] == "epsilon 17.9 after 10 rounds, at delta 1e-05: for " + dp_words.ADJACENCY
     assert lines[1] == "epsilon 46.3 for one institution replaced by another"
     assert lines[2].startswith("the server is trusted")
