@@ -84,7 +84,8 @@ def _warnings(privacy: Privacy, spent: float, ratio: float, clients: int, frozen
         lines.append(
             "Warning: the adapter will be useless: noise drowns what the clients learned. What would help: "
             f"more clients (about {enough:,} bring it to {LOUD_RATIO} times), fewer trained parameters "
-            f"({'' if frozen_a else '--aggregate ffa, '}a lower lora_r, fewer target modules). Less --dp-noise helps and costs epsilon"
+            f"({'' if frozen_a else '--aggregate ffa, '}a lower lora_r, fewer target modules). "
+            "Less --dp-noise helps and costs epsilon"
         )
     return lines
 
