@@ -170,13 +170,13 @@ def test_plain_ddp_in_place_of_deepspeed_is_an_error(file, monkeypatch):
 
 
 def test_a_training_that_is_not_what_was_asked_is_stopped(file, monkeypatch):
-    make_job = finetune._job
+    make_job = finetune.job
 
     def other_wish(*args):
         job = make_job(*args)
         return dataclasses.replace(job, asked=dataclasses.replace(job.asked, rslora=True))
 
-    monkeypatch.setattr(finetune, "_job", other_wish)
+    monkeypatch.setattr(finetune, "job", other_wish)
     with pytest.raises(LaunchError, match=r"scalings: asked \[5.656854249\], built \[2.0\]"):
         training.train(file, "lora", overrides={"seed": 1}, new_name="sabotaged")
     assert not (file.root / "lora_adapters" / "fp16_r8" / "sabotaged").exists()
