@@ -217,6 +217,18 @@ def places(root: Path) -> list[Path]:
     return sorted(path for path in found if path.is_symlink() or path.is_dir())
 
 
+def check_free(folder: Path, overwrite: bool) -> None:
+    """Refuse to train what has no place: an adapter that is there stays, unless it may be replaced.
+
+    Raises:
+        UsageError: it is there.
+    """
+    if folder.exists() and not overwrite:
+        raise UsageError(
+            f"{folder} exists already; replace it with --overwrite, or name the new one with --as"
+        )
+
+
 def mend(folder: Path) -> None:
     """Finish or undo a swap that `publish` could not end."""
     if not folder.name:

@@ -25,6 +25,15 @@ _DEFAULTS: dict[str, Any] = {
     "save_total_limit": 2,
 }
 
+ROUND: dict[str, Any] = {
+    "lr_scheduler": "constant",
+    "warmup_steps": 0,
+    "save_strategy": "no",
+    "save_steps": None,
+}
+"""Of a round of a federated training. Only the adapter goes on, the optimiser starts anew: the rate is held
+for the round (the server lowers it from round to round), and no checkpoint is worth its disk."""
+
 # Axolotl switches these on by itself for 16 and 4 bits. They need a GPU, and they draw one dropout mask for
 # q, k and v where PEFT draws three: with dropout, 8 bits, which have no kernels, would train on another loss.
 _FUSED_KERNELS = ("lora_mlp_kernel", "lora_qkv_kernel", "lora_o_kernel", "lora_embedding_kernel")
@@ -147,6 +156,11 @@ def _machine(machine: Machine, fused: bool) -> dict[str, Any]:
         "gradient_checkpointing": True,
         "gradient_checkpointing_kwargs": {"use_reentrant": False},
     }
+
+
+def schedule(run: RunConfig) -> str:
+    """Return the name of the learning rate's schedule of a run."""
+    return str({**_DEFAULTS, **run.axolotl}["lr_scheduler"])
 
 
 def to_yaml(mapping: dict[str, Any]) -> str:

@@ -75,7 +75,7 @@ def simulate(
     check_enough({client: len(rows) for client, rows in parts.items()}, made.run.num_epochs, wanted.rounds)
     made, base = finetune.resolved(file, made, offline=wanted.options.offline, say=say)
     ready = Ready(file, name, made, base, wanted)
-    with preparation.alone(made):
+    with finetune.alone(ready.folder, made.name):
         told = {
             client: f"{len(rows)} rows, {digest([[r.context, r.target] for r in rows])[:12]}"
             for client, rows in parts.items()
@@ -211,9 +211,10 @@ def publish(ready: Ready) -> Federated:
         )
     state = rounds.latest(ready.folder)
     content = json.loads(whole.read_text(encoding="utf-8"))
-    card = adapter_card.first(ready.plan.root, content, ready.adapter)
+    place = preparation.place_of(ready.plan)
+    card = adapter_card.first(ready.plan.root, content, place)
     base = manifests.without_folder(ready.base.name)
-    adapter = adapters.publish(state.folder, ready.adapter, content, base, card)
+    adapter = adapters.publish(state.folder, place, content, base, card)
     # The rounds stay for those who want to look at them; the next training of the run clears them.
     (ready.folder / preparation.STATE).unlink()
     return Federated(adapter.folder, adapter.manifest_with({}), state.records)

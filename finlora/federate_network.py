@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from finlora import adapters, data, federate, finetune, launch, training_plan
+from finlora import data, federate, finetune, launch
 from finlora.axolotl_yaml import OUTPUT
 from finlora.config import ConfigFile
 from finlora.errors import UsageError
@@ -17,7 +17,6 @@ from finlora.federate import Federated
 from finlora.federated import credentials, deployment, environment, manifest, preparation
 from finlora.federated.jobs import CLIENT_JOB, CLIENTS, DONE, EVENTS, SERVER_JOB, ClientJob
 from finlora.federated.preparation import Ready, Wanted
-from finlora.machine_checks import check_machine, check_packages
 from finlora.training_plan import Options, Plan
 
 Say = Callable[[str], None]
@@ -70,7 +69,7 @@ def lead(
     run = made.run.model_copy(update={"dataset_path": "rows.jsonl"})
     made = replace(made, run=run, dataset=made.root / "rows.jsonl")
     ready = Ready(file, name, made, base, wanted)
-    with preparation.alone(made):
+    with finetune.alone(ready.folder, made.name):
         preparation.begin(ready, {"clients": names}, say)
         for line in federate.advice(ready, len(names)):
             say(line)
@@ -140,14 +139,7 @@ def join(
         for left in (DONE, EVENTS):
             (folder / left).unlink(missing_ok=True)
         _client_job(file, name, made, member.name, options).write(folder / CLIENT_JOB)
-        node = deployment.SuperNode(
-            server=address,
-            authority=str(member.authority.absolute()),
-            key=str(member.key.absolute()),
-            done=str(folder / DONE),
-            events=str(folder / EVENTS),
-            launcher=os.getpid(),
-        )
+        node = _node(address, folder, member)
         node.write(folder / "supernode.json")
         say(f"{member.name}: {count:,} rows, which stay here; base model {base.name}")
         say(f"SuperNode: flower-supernode {shlex.join(node.arguments())}")
@@ -159,7 +151,18 @@ def join(
             events=folder / EVENTS,
             on_event=on_event,
         )
-    return Joined(_shelf(made))
+    return Joined(preparation.place_of(made))
+
+
+def _node(server: str, folder: Path, member: credentials.MemberCredentials) -> deployment.SuperNode:
+    return deployment.SuperNode(
+        server=server,
+        authority=str(member.authority.absolute()),
+        key=str(member.key.absolute()),
+        done=str(folder / DONE),
+        events=str(folder / EVENTS),
+        launcher=os.getpid(),
+    )
 
 
 def _client_job(file: ConfigFile, name: str, made: Plan, member: str, options: Options) -> ClientJob:
@@ -171,7 +174,7 @@ def _client_job(file: ConfigFile, name: str, made: Plan, member: str, options: O
         place=str(folder.relative_to(made.root / OUTPUT)),
         folder=str(folder),
         data=str(made.dataset),
-        shelf=str(_shelf(made)),
+        shelf=str(preparation.place_of(made)),
         python=sys.executable,
         processes=options.processes,
         deepspeed=options.deepspeed,
@@ -180,20 +183,8 @@ def _client_job(file: ConfigFile, name: str, made: Plan, member: str, options: O
     )
 
 
-def _shelf(made: Plan) -> Path:
-    return adapters.place(made.root, f"{made.run.variant}_fed", made.name)
-
-
 def _planned_member(file: ConfigFile, name: str, rows: Path, options: Options) -> Plan:
-    made = training_plan.plan(file, name, options)
-    check_machine(made)
-    check_packages()
-    shelf = _shelf(made)
-    adapters.mend(shelf)
-    if shelf.exists() and not options.overwrite:
-        raise UsageError(
-            f"{shelf} exists already; replace it with --overwrite, or name the new one with --as"
-        )
+    made = preparation.planned_client(file, name, options)
     if not rows.is_file():
         raise UsageError(f"--data {rows}: no such file; it holds this institution's rows")
     return replace(made, dataset=rows.absolute())

@@ -75,10 +75,7 @@ def run(file: ConfigFile, name: str, options: Options, say: Say, on_event: OnEve
     check_packages()
     if made.cluster.rank == 0:
         adapters.mend(made.adapter)
-    if made.adapter.exists() and not options.overwrite:
-        raise UsageError(
-            f"{made.adapter} exists already; replace it with --overwrite, or name the new one with --as"
-        )
+    adapters.check_free(made.adapter, options.overwrite)
     rows = data.read_rows(made.dataset)
     digest = sha256(made.dataset)
     say(f"{made.name}: {len(rows)} rows from {seen_from(made.root, made.dataset)}")

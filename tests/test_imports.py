@@ -75,7 +75,6 @@ SAME_FLOOR = {
     ("federate_network", "federate"),
     ("federate_network", "federated"),
     ("federate_network", "finetune"),
-    ("federate_network", "machine_checks"),
     ("federate_network", "training_plan"),
     ("federated", "adapter_card"),
     ("federated", "finetune"),

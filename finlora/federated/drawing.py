@@ -7,22 +7,22 @@ from pathlib import Path
 
 from finlora import adapters, data, prompts
 from finlora.axolotl_yaml import OUTPUT
-from finlora.config import ConfigFile
 from finlora.federated import worker
 from finlora.federated.jobs import TRAINED
 from finlora.files import sha256, write_json
+from finlora.models import BaseModel
 from finlora.training_plan import Plan
 
 DRAWN = "drawn.json"
 """Beside the adapter: prompt, padding and what was built, as the training environment reported them."""
 
 
-def draw(made: Plan, file: ConfigFile, start: Path, *, frozen_a: bool) -> None:
+def draw(made: Plan, base: BaseModel, start: Path, *, frozen_a: bool) -> None:
     """Have the training environment draw the adapter.
 
     Args:
         made: the run's plan, with the base model in place.
-        file: the config file.
+        base: the base model.
         start: folder that takes the adapter; what is there already gives way.
         frozen_a: whether A is to stay as it is drawn.
 
@@ -40,7 +40,7 @@ def draw(made: Plan, file: ConfigFile, start: Path, *, frozen_a: bool) -> None:
         machine=replace(made.machine, processes=1, deepspeed=None, max_steps=None),
         zero_stage=None,
     )
-    history = worker.trained(made, file, False, frozen_a=frozen_a, draw_only=True)
+    history = worker.trained(made, base, False, frozen_a=frozen_a, draw_only=True)
     start.mkdir(parents=True, exist_ok=True)
     for name in (adapters.WEIGHTS, adapters.PEFT_CONFIG):
         shutil.copyfile(folder / TRAINED / name, start / name)

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from finlora import launch, manifest
+from finlora import launch, manifest, models
 from finlora.federated import environment
 from finlora.federated.drawing import DRAWN
-from finlora.federated.preparation import Ready, tokenizer_digest
+from finlora.federated.preparation import Ready, variant_of
 
 
 def frame(ready: Ready, clients: Sequence[str], dataset: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def frame(ready: Ready, clients: Sequence[str], dataset: Mapping[str, Any]) -> d
         base={
             "name": ready.base.name,
             "identity": ready.base.identity,
-            "tokenizer_sha256": tokenizer_digest(ready),
+            "tokenizer_sha256": models.tokenizer_digest(ready.base.folder),
         },
         dataset_sha256=dataset["sha256"],
         yaml=made.public(ready.base.name).yaml(),
@@ -54,4 +54,4 @@ def frame(ready: Ready, clients: Sequence[str], dataset: Mapping[str, Any]) -> d
         "privacy": asdict(wanted.privacy) if wanted.privacy else None,
     }
     versions = {**composed["versions"], "flwr": environment.FLWR}
-    return {**composed, "versions": versions, "variant": ready.variant, "federated": federated}
+    return {**composed, "versions": versions, "variant": variant_of(made), "federated": federated}

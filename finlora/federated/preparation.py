@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from finlora import adapters, checkpoints, finetune, manifest, models, training_plan
+from finlora import adapters, axolotl_yaml, checkpoints, manifest, training_plan
 from finlora.axolotl_yaml import OUTPUT
 from finlora.config import ConfigFile
 from finlora.errors import UsageError
@@ -25,6 +25,8 @@ from finlora.training_plan import Options, Plan
 # Begins with what no name of a run may begin with.
 FOLDER = "_federated"
 STATE = "state.json"
+# What a client may take for its answer: an 8B model on many rows takes hours.
+TIMEOUT_SECONDS = 86400.0
 _SCHEDULES: dict[str, Callable[[float], float]] = {
     "cosine": lambda done: 0.5 * (1 + math.cos(math.pi * done)),
     "linear": lambda done: 1 - done,
@@ -41,7 +43,6 @@ class Wanted:
         min_clients: updates a round needs; None takes half of the clients, or all under differential privacy.
         aggregate: one of `jobs.AGGREGATES`.
         privacy: differential privacy; None for none.
-        timeout: seconds that a client may take for a round.
         resume: go on with the rounds that are there.
         fresh: forget them.
         options: what any training's command line adds.
@@ -51,7 +52,6 @@ class Wanted:
     min_clients: int | None = None
     aggregate: str = "fedavg"
     privacy: Privacy | None = None
-    timeout: float = 86400.0
     resume: bool = False
     fresh: bool = False
     options: Options = field(default_factory=Options)
@@ -85,20 +85,20 @@ class Ready:
         """Where the untrained adapter lies."""
         return self.folder / rounds.START
 
-    @property
-    def variant(self) -> str:
-        """The adapter's variant: `fp16_r8_fed`, …"""
-        return f"{self.plan.run.variant}_fed"
-
-    @property
-    def adapter(self) -> Path:
-        """Where the adapter will lie."""
-        return adapters.place(self.plan.root, self.variant, self.plan.name)
-
 
 def folder_of(made: Plan) -> Path:
     """Return the folder of a run's federated training."""
     return made.root / OUTPUT / FOLDER / made.name
+
+
+def variant_of(made: Plan) -> str:
+    """Return the variant of a run's federated adapter: `fp16_r8_fed`, …"""
+    return f"{made.run.variant}_fed"
+
+
+def place_of(made: Plan) -> Path:
+    """Return where a run's federated adapter will lie."""
+    return adapters.place(made.root, variant_of(made), made.name)
 
 
 def planned(file: ConfigFile, name: str, wanted: Wanted) -> Plan:
@@ -107,21 +107,29 @@ def planned(file: ConfigFile, name: str, wanted: Wanted) -> Plan:
     Raises:
         UsageError, ConfigError: the run or the options are at fault.
     """
-    made = training_plan.plan(file, name, wanted.options)
-    check_machine(made)
-    check_packages()
+    if wanted.resume and wanted.fresh:
+        raise UsageError("--resume goes on with the rounds that are there, --fresh forgets them; take one")
+    made = planned_client(file, name, wanted.options)
     rates(made, wanted.rounds)
     if wanted.aggregate == "ffa" and made.run.peft_use_dora:
         raise UsageError(
             f"--aggregate ffa freezes A and averages B; run '{name}' uses DoRA, whose magnitudes are trained "
             "too. Take --aggregate fedavg, or a run without peft_use_dora"
         )
-    adapter = adapters.place(made.root, f"{made.run.variant}_fed", made.name)
-    adapters.mend(adapter)
-    if adapter.exists() and not wanted.options.overwrite:
-        raise UsageError(
-            f"{adapter} exists already; replace it with --overwrite, or name the new one with --as"
-        )
+    return made
+
+
+def planned_client(file: ConfigFile, name: str, options: Options) -> Plan:
+    """Look the run up and check what a client has to, too.
+
+    Raises:
+        UsageError, ConfigError: the run or the options are at fault.
+    """
+    made = training_plan.plan(file, name, options)
+    check_machine(made)
+    check_packages()
+    adapters.mend(place_of(made))
+    adapters.check_free(place_of(made), options.overwrite)
     return made
 
 
@@ -135,7 +143,7 @@ def rates(made: Plan, count: int) -> list[float]:
     Raises:
         UsageError: the schedule can't be stepped so.
     """
-    named = made.run.axolotl.get("lr_scheduler", "cosine")
+    named = axolotl_yaml.schedule(made.run)
     if named not in _SCHEDULES:
         raise UsageError(
             f"axolotl.lr_scheduler is {named!r}: over the rounds of a federated training the rate follows "
@@ -160,8 +168,6 @@ def begin(ready: Ready, parts: Mapping[str, Any], say: Callable[[str], None]) ->
     state = ready.folder / STATE
     done = rounds.done(ready.folder) if state.is_file() else 0
     wanted = ready.wanted
-    if wanted.resume and wanted.fresh:
-        raise UsageError("--resume goes on with the rounds that are there, --fresh forgets them; take one")
     if wanted.resume and not state.is_file():
         raise UsageError(
             f"--resume: no federated training of '{ready.plan.name}' was cut off here; leave it out"
@@ -189,7 +195,7 @@ def begin(ready: Ready, parts: Mapping[str, Any], say: Callable[[str], None]) ->
         for name in (STATE, "events.jsonl", "server.log"):
             (ready.folder / name).unlink(missing_ok=True)
     if not drawing.is_drawn(ready.start):
-        drawing.draw(ready.plan, ready.file, ready.start, frozen_a=wanted.aggregate == "ffa")
+        drawing.draw(ready.plan, ready.base, ready.start, frozen_a=wanted.aggregate == "ffa")
     write_json(state, now)
 
 
@@ -226,7 +232,7 @@ def server_job(ready: Ready, clients: list[str], frame: dict[str, Any], **networ
         learning_rates=rates(ready.plan, wanted.rounds),
         seed=ready.plan.run.seed,
         terms=worker.terms(ready.plan, ready.base),
-        timeout=wanted.timeout,
+        timeout=TIMEOUT_SECONDS,
         launcher=os.getpid(),
         frame=frame,
         privacy=asdict(wanted.privacy) if wanted.privacy else None,
@@ -258,13 +264,3 @@ def trained_parameters(ready: Ready) -> int:
     drawn = json.loads((ready.start / drawing.DRAWN).read_text(encoding="utf-8"))
     count: int = drawn["built"]["trainable_parameters"]
     return count
-
-
-def tokenizer_digest(ready: Ready) -> str:
-    """Return the digest of the base model's tokenizer."""
-    return models.tokenizer_digest(ready.base.folder)
-
-
-def alone(made: Plan) -> Any:
-    """Hold the folder of a federated training for this process."""
-    return finetune.alone(folder_of(made), made.name)

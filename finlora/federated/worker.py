@@ -16,6 +16,7 @@ from finlora import (
     __version__,
     adapter_card,
     adapters,
+    axolotl_yaml,
     config,
     data,
     finetune,
@@ -38,10 +39,6 @@ from finlora.privacy import be_quiet, go_offline
 from finlora.resume import Start
 from finlora.training_plan import Options, Plan
 from finlora.watch import end_with
-
-# Between rounds only the adapter goes on, the optimiser starts anew: the rate is held for the round (the
-# server lowers it from round to round), and no checkpoint is worth its disk.
-_ROUND = {"lr_scheduler": "constant", "warmup_steps": 0, "save_strategy": "no", "save_steps": None}
 
 
 def main(folder: Path) -> None:
@@ -70,7 +67,7 @@ def perform(file: ConfigFile, job: ClientJob, task: Task) -> dict[str, Any]:
     made, base = _plan(file, job)
     if line := "; ".join(_differences(json.loads(task.terms), json.loads(json.dumps(terms(made, base))))):
         return {"failure": "terms", "why": f"the server would train something else: {line}"}
-    return {"setup": set_up, "train": train, "finish": finish}[task.kind](file, job, task)
+    return {"setup": set_up, "train": train, "finish": finish}[task.kind](made, base, job, task)
 
 
 def terms(made: Plan, base: models.BaseModel) -> dict[str, Any]:
@@ -97,9 +94,8 @@ def terms(made: Plan, base: models.BaseModel) -> dict[str, Any]:
     }
 
 
-def set_up(file: ConfigFile, job: ClientJob, task: Task) -> dict[str, Any]:
+def set_up(made: Plan, base: models.BaseModel, job: ClientJob, task: Task) -> dict[str, Any]:
     """Look at the rows, count them, and write down what PEFT needs beside the tensors."""
-    made, base = _plan(file, job)
     rows = data.read_rows(Path(job.data))
     try:
         check_enough({job.name: len(rows)}, made.run.num_epochs, task.rounds)
@@ -150,9 +146,8 @@ def peft_config(run: RunConfig, targets: tuple[str, ...], base: str) -> dict[str
     }
 
 
-def train(file: ConfigFile, job: ClientJob, task: Task) -> dict[str, Any]:
+def train(made: Plan, base: models.BaseModel, job: ClientJob, task: Task) -> dict[str, Any]:
     """Train a round from the global adapter on this client's rows of it."""
-    made, base = _plan(file, job)
     folder = Path(job.folder)
     rows = round_rows(
         data.read_rows(Path(job.data)), made.run.num_epochs, task.rounds, task.round, made.run.seed
@@ -164,7 +159,7 @@ def train(file: ConfigFile, job: ClientJob, task: Task) -> dict[str, Any]:
         "num_epochs": 1,
         "val_set_size": 0.0,
         "seed": task.seed % 2**32,
-        "axolotl": {**made.run.axolotl, **_ROUND},
+        "axolotl": {**made.run.axolotl, **axolotl_yaml.ROUND},
     }
     made = replace(
         made,
@@ -174,7 +169,7 @@ def train(file: ConfigFile, job: ClientJob, task: Task) -> dict[str, Any]:
     )
     # All rows together were looked at before the first round.
     allowed = job.allow_dropped_rows or _counts_tokens(base)
-    history = trained(made, file, allowed, frozen_a=task.aggregate == "ffa")
+    history = trained(made, base, allowed, frozen_a=task.aggregate == "ffa")
     losses, report = [loss for _, loss in history.losses], history.rows["report"]
     counts = {
         "rows": report["train"],
@@ -187,9 +182,8 @@ def train(file: ConfigFile, job: ClientJob, task: Task) -> dict[str, Any]:
     return {"counts": counts}
 
 
-def finish(file: ConfigFile, job: ClientJob, task: Task) -> dict[str, Any]:
+def finish(made: Plan, base: models.BaseModel, job: ClientJob, task: Task) -> dict[str, Any]:
     """Put the finished adapter on this client's own shelf; where that is, this client alone decides."""
-    made, base = _plan(file, job)
     content = json.loads(task.manifest)
     content.pop(adapters.DIGEST, None)
     place = Path(job.shelf)
@@ -200,13 +194,18 @@ def finish(file: ConfigFile, job: ClientJob, task: Task) -> dict[str, Any]:
 
 
 def trained(
-    made: Plan, file: ConfigFile, allow_dropped_rows: bool, *, frozen_a: bool = False, draw_only: bool = False
+    made: Plan,
+    base: models.BaseModel,
+    allow_dropped_rows: bool,
+    *,
+    frozen_a: bool = False,
+    draw_only: bool = False,
 ) -> manifest.History:
     """Train in a plan's folder without publishing; its `trained/` holds float32 tensors afterwards.
 
     Args:
         made: the plan, with folder and modules of the base model in place.
-        file: the config file.
+        base: the base model.
         allow_dropped_rows: as in `training_plan.Options`.
         frozen_a: leave the A matrices as they are.
         draw_only: draw a new adapter and train nothing.
@@ -214,7 +213,6 @@ def trained(
     Raises:
         FinLoRAError: it failed, or did not prove what it did.
     """
-    base = models.resolve(made.run.base_model, file.path.resolve().parent, offline=True)
     for name in ("events.jsonl", "train.log"):
         (made.own_folder / name).unlink(missing_ok=True)
     shutil.rmtree(made.folder / TRAINED, ignore_errors=True)
