@@ -124,31 +124,24 @@ class Rounds:
             display.say(text)
 
 
-class Tasks:
-    """Shows what a client of a federated training is asked to do, a line for each."""
+def task(event: dict[str, Any]) -> None:
+    """Tell what a client of a federated training is asked to do, and hears of its server.
 
-    def __enter__(self) -> "Tasks":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Leave nothing behind."""
-
-    def show(self, event: dict[str, Any]) -> None:
-        """Take one event of the client."""
-        kind, task = event["event"], event.get("task")
-        if kind == "server":
-            _server(event)
-        elif kind == "task" and task == "train":
-            display.say(f"round {event['round']} of {event['rounds']}: training")
-        elif kind == "done" and task == "setup":
-            display.say("the server's terms are this machine's; waiting for the rounds")
-        elif kind == "done" and task == "train":
-            counts = event["counts"]
-            display.say(
-                f"round {event['round']}: {counts['rows']} rows, loss {counts['loss']:.4f}; adapter sent"
-            )
-        elif kind == "failed":
-            display.say(f"failed: {event['why']}")
+    Args:
+        event: of the client.
+    """
+    kind, asked = event["event"], event.get("task")
+    if kind == "server":
+        _server(event)
+    elif kind == "task" and asked == "train":
+        display.say(f"round {event['round']} of {event['rounds']}: training")
+    elif kind == "done" and asked == "setup":
+        display.say("the server's terms are this machine's; waiting for the rounds")
+    elif kind == "done" and asked == "train":
+        counts = event["counts"]
+        display.say(f"round {event['round']}: {counts['rows']} rows, loss {counts['loss']:.4f}; adapter sent")
+    elif kind == "failed":
+        display.say(f"failed: {event['why']}")
 
 
 def _server(event: dict[str, Any]) -> None:

@@ -90,6 +90,12 @@ def rounded_up(value: float) -> str:
     return f"{Context(prec=3, rounding=ROUND_CEILING).create_decimal_from_float(value):,f}"
 
 
+def loudness(ratio: float) -> str:
+    """Return in words how large the noise is beside what is learned (see `dp_words.noise_ratio`)."""
+    times = f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2g}"
+    return f"norm is about {times} times the largest that the clients' mean can have"
+
+
 def epsilon(manifest: Mapping[str, Any]) -> str | None:
     """Return the epsilon of a whole manifest, with its delta; None where there is none."""
     if not is_private(manifest):
@@ -130,8 +136,7 @@ def described(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _privacy(privacy: Mapping[str, Any] | None) -> list[tuple[str, str]]:
     if privacy is None:
         return [("privacy", "no differential privacy; the adapter may tell of single rows")]
-    ratio, limit = privacy["noise_ratio"], privacy.get("max_epsilon")
-    times = f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2g}"
+    limit = privacy.get("max_epsilon")
     return [
         (
             "privacy",
@@ -142,7 +147,7 @@ def _privacy(privacy: Mapping[str, Any] | None) -> list[tuple[str, str]]:
         (
             "noise",
             f"multiplier {privacy['noise_multiplier']:g}, updates clipped to {privacy['clip']:g}; in each "
-            f"round the noise's norm is about {times} times the largest that the clients' mean can have",
+            f"round the noise's {loudness(privacy['noise_ratio'])}",
         ),
         (
             "accounted by",

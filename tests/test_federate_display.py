@@ -75,16 +75,15 @@ def test_the_end_is_a_table_of_the_rounds_and_the_next_commands(capsys):
 
 
 def test_a_member_hears_of_the_server_and_of_each_round(capsys):
-    with federate_display.Tasks() as shown:
-        for event in [
-            {"event": "server", "reached": False, "address": "h:1"},
-            {"event": "server", "reached": True, "address": "h:1"},
-            {"event": "done", "task": "setup", "round": 0, "counts": {"rows": 7}},
-            {"event": "task", "task": "train", "round": 1, "rounds": 2},
-            {"event": "done", "task": "train", "round": 1, "counts": {"rows": 7, "loss": 2.0}},
-            {"event": "failed", "why": "the disk is full"},
-        ]:
-            shown.show(event)
+    for event in [
+        {"event": "server", "reached": False, "address": "h:1"},
+        {"event": "server", "reached": True, "address": "h:1"},
+        {"event": "done", "task": "setup", "round": 0, "counts": {"rows": 7}},
+        {"event": "task", "task": "train", "round": 1, "rounds": 2},
+        {"event": "done", "task": "train", "round": 1, "counts": {"rows": 7, "loss": 2.0}},
+        {"event": "failed", "why": "the disk is full"},
+    ]:
+        federate_display.task(event)
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
         "no answer from h:1; trying on (has the server started? a firewall?)",

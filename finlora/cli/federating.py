@@ -152,10 +152,9 @@ def _join(
     for option in _OF_SERVER:
         given.pop(option, None)
     options = Options(**given)
-    with shown.Tasks() as tasks:
-        joined = federate_network.join(
-            file, name, server, data, of_member(*who), options, display.say, tasks.show
-        )
+    joined = federate_network.join(
+        file, name, server, data, of_member(*who), options, display.say, shown.task
+    )
     if as_json:
         print_json({"folder": str(joined.folder)})
     else:

@@ -3,12 +3,10 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from flwr.app import Message
 from flwr.serverapp import Grid
 
-from finlora import events
 from finlora.federated import wire
 from finlora.federated.jobs import ServerJob, Task
 from finlora.federated.updates import Tensors
@@ -23,6 +21,7 @@ _WORDS = {
     "gone": "it went away, or was ended",
     "fault": "its answer can't be read",
 }
+_GONE = "it went away, or took too long"
 FOR_GOOD = (_WORDS["rows"],)
 """Failures that no later round would mend."""
 
@@ -34,8 +33,15 @@ Counts = Mapping[str, float | int]
 
 @dataclass
 class Replies:
-    """What came of one question to the clients."""
+    """What came of one question to the clients.
 
+    Args:
+        asked: how many it went to.
+        answers: counts and tensors, by client.
+        dropped: why there is no answer that is fit, by client.
+    """
+
+    asked: int = 0
     answers: dict[str, tuple[dict[str, float | int], Tensors]] = field(default_factory=dict)
     dropped: dict[str, str] = field(default_factory=dict)
 
@@ -52,9 +58,6 @@ class Clients:
     def __init__(self, job: ServerJob, grid: Grid, connected: Callable[[], Mapping[int, str]]) -> None:
         self.job, self.grid, self._connected = job, grid, connected
 
-    def _emit(self, event: str, **values: Any) -> None:
-        events.append(self.job.events, event, **values)
-
     def wait(self) -> None:
         """Wait for all clients, for some time longer than for as many as a round needs."""
         end = None
@@ -65,14 +68,14 @@ class Clients:
                 if time.monotonic() >= end:
                     return
             if missing != told:
-                self._emit("waiting", clients=missing)
+                self.job.emit("waiting", clients=missing)
                 told = missing
             time.sleep(_POLL_SECONDS)
 
     def drop(self, replies: Replies, name: str, why: str) -> None:
         """Leave a client out, and say why."""
         replies.dropped[name] = why
-        self._emit("dropped", client=name, why=why)
+        self.job.emit("dropped", client=name, why=why)
 
     def ask(
         self,
@@ -82,9 +85,12 @@ class Clients:
         unfit: Callable[[str, Counts, Tensors], str | None],
     ) -> Replies:
         """Ask clients, and gather the answers that are fit; `unfit` says in words why one is not."""
-        replies = Replies()
-        for name, message in self._exchange(task, tensors, names):
-            found = wire.answered(message) if message else "it went away, or took too long"
+        numbers = {name: node for node, name in self._connected().items() if name in names}
+        replies = Replies(len(numbers))
+        for name in sorted(set(names) - numbers.keys()):
+            self.drop(replies, name, _GONE)
+        for name, message in self._exchange(task, tensors, numbers):
+            found = wire.answered(message) if message else _GONE
             if isinstance(found, str):
                 self.drop(replies, name, _WORDS.get(found, found))
             elif why := unfit(name, *found):
@@ -93,16 +99,13 @@ class Clients:
                 # What a client tells although it should not is known to nobody else.
                 counts = {} if self.job.privacy else found[0]
                 replies.answers[name] = counts, found[1]
-                self._emit("client", client=name, task=task.kind, round=task.round, **counts)
+                self.job.emit("client", client=name, task=task.kind, round=task.round, **counts)
         return replies
 
     def _exchange(
-        self, task: Task, tensors: Tensors, names: Sequence[str]
+        self, task: Task, tensors: Tensors, numbers: Mapping[str, int]
     ) -> Iterator[tuple[str, Message | None]]:
         """Send a task to clients and yield their replies as they come; None for one that has gone."""
-        numbers = {name: node for node, name in self._connected().items() if name in names}
-        for name in set(names) - numbers.keys():
-            yield name, None
         names = sorted(numbers)
         messages = [wire.ask(task, tensors, numbers[name], self.job.timeout) for name in names]
         waiting = dict(zip(self.grid.push_messages(messages), names, strict=True))

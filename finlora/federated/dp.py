@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from finlora.errors import UsageError
-from finlora.federated_facts import rounded_up as rounded_up
+from finlora.federated_facts import rounded_up
 
 if TYPE_CHECKING:
     import numpy as np

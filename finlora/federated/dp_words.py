@@ -3,7 +3,8 @@
 import math
 from typing import Any
 
-from finlora.federated.dp import Privacy, epsilon, rounded_up, rounds_within
+from finlora.federated.dp import Privacy, epsilon, rounds_within
+from finlora.federated_facts import loudness, rounded_up
 
 ACCOUNTANT = "exact Gaussian, Balle & Wang 2018"
 ADJACENCY = "one whole institution present or zeroed out"
@@ -60,12 +61,11 @@ def advice(
     facts = record(privacy, rounds, parameters, clients)
     spent, ratio = facts["epsilon"], facts["noise_ratio"]
     after = "1 round" if rounds == 1 else f"{rounds:,} rounds"
-    times = f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2g}"
     lines += [
         f"epsilon {rounded_up(spent)} after {after}, at delta {privacy.delta:g}: for {ADJACENCY}",
         f"epsilon {rounded_up(facts['epsilon_replace_one'])} for one institution replaced by another",
         TRUST,
-        f"noise: in each round its norm is about {times} times the largest that the clients' mean can have",
+        f"noise: in each round its {loudness(ratio)}",
     ]
     return [*lines, *_warnings(privacy, spent, ratio, clients, frozen_a)]
 

@@ -4,13 +4,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from finlora import events
 from finlora.files import write_json
 
-AGGREGATES = ("fedavg", "ffa")
+Aggregate = Literal["fedavg", "ffa"]
 """How adapters become one: the mean of A and of B; or the mean of B alone, A being frozen (FFA-LoRA)."""
-
 
 SERVER_JOB, CLIENT_JOB, CLIENTS = "server.json", "client.json", "clients"
 """Files of the server's and of each client's folder, and where a simulation has the latter."""
@@ -34,7 +34,7 @@ COUNTS = ("rows", "dropped", "tokens", "trained_tokens", "steps")
 """Whole numbers that a client tells of a round, besides its loss; under differential privacy none."""
 
 
-def travels(tensor: str, aggregate: str) -> bool:
+def travels(tensor: str, aggregate: Aggregate) -> bool:
     """Return whether a tensor of an adapter crosses between server and clients in every round."""
     return aggregate != "ffa" or ".lora_A." not in tensor
 
@@ -48,7 +48,7 @@ class ServerJob:
         clients: names of all clients.
         rounds: rounds to train in all.
         min_clients: updates a round needs; below that, it is lost.
-        aggregate: one of AGGREGATES.
+        aggregate: how adapters become one.
         learning_rates: of each round.
         seed: the run's.
         terms: what every client must be about to train alike.
@@ -64,7 +64,7 @@ class ServerJob:
     clients: list[str]
     rounds: int
     min_clients: int
-    aggregate: str
+    aggregate: Aggregate
     learning_rates: list[float]
     seed: int
     terms: dict[str, Any]
@@ -88,6 +88,10 @@ class ServerJob:
     def events(self) -> Path:
         """File the server appends events to."""
         return Path(self.folder) / "events.jsonl"
+
+    def emit(self, event: str, **values: Any) -> None:
+        """Append one event."""
+        events.append(self.events, event, **values)
 
 
 @dataclass(frozen=True)
@@ -139,18 +143,18 @@ class Task:
     Args:
         kind: `setup`, `train` or `finish`.
         rounds: rounds in all.
-        aggregate: one of AGGREGATES.
+        aggregate: how adapters become one.
         seed: of this round.
         round: from 1; 0 outside rounds.
         learning_rate: of this round.
-        terms: JSON of what must be alike, at the setup.
+        terms: JSON of what must be alike.
         manifest: JSON of the finished adapter's manifest, at the end.
         private: answer with tensors alone: counts and losses are not covered by differential privacy.
     """
 
     kind: str
     rounds: int
-    aggregate: str
+    aggregate: Aggregate
     seed: int
     round: int = 0
     learning_rate: float = 0.0

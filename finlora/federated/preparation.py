@@ -15,7 +15,7 @@ from finlora.config import ConfigFile
 from finlora.errors import UsageError
 from finlora.federated import drawing, rounds, worker
 from finlora.federated.dp import Privacy
-from finlora.federated.jobs import ServerJob
+from finlora.federated.jobs import Aggregate, ServerJob
 from finlora.files import write_json
 from finlora.machine_checks import check_machine, check_packages
 from finlora.models import BaseModel
@@ -41,7 +41,7 @@ class Wanted:
     Args:
         rounds: rounds in all.
         min_clients: updates a round needs; None takes half of the clients, or all under differential privacy.
-        aggregate: one of `jobs.AGGREGATES`.
+        aggregate: how adapters become one.
         privacy: differential privacy; None for none.
         resume: go on with the rounds that are there.
         fresh: forget them.
@@ -50,7 +50,7 @@ class Wanted:
 
     rounds: int
     min_clients: int | None = None
-    aggregate: str = "fedavg"
+    aggregate: Aggregate = "fedavg"
     privacy: Privacy | None = None
     resume: bool = False
     fresh: bool = False

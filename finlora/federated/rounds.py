@@ -23,16 +23,19 @@ class Latest:
     """Where a federated training stands.
 
     Args:
-        number: rounds that are over; 0 before the first.
-        folder: the adapter after them.
-        tensors: the global adapter after them, A and B.
+        folder: the adapter after the rounds that are over.
+        tensors: those of that adapter, A and B.
         records: what is known of each round, in order.
     """
 
-    number: int
     folder: Path
     tensors: Tensors
     records: tuple[dict[str, Any], ...]
+
+    @property
+    def number(self) -> int:
+        """Rounds that are over; 0 before the first."""
+        return len(self.records)
 
 
 def keep(folder: Path, record: dict[str, Any], tensors: Tensors | None) -> None:
@@ -103,7 +106,7 @@ def latest(folder: Path) -> Latest:
     known = records(folder)
     kept = [record["round"] for record in known if not record["lost"]]
     newest = folder / FOLDER / f"{kept[-1]:04d}" if kept else folder / START
-    return Latest(len(known), newest, load_file(newest / WEIGHTS), tuple(known))
+    return Latest(newest, load_file(newest / WEIGHTS), tuple(known))
 
 
 def go_on(folder: Path) -> Latest:

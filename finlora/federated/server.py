@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from flwr.serverapp import Grid
 
-from finlora import events
 from finlora.errors import LaunchError
 from finlora.federated import dp, rounds, updates, wire
 from finlora.federated.clients import ANEW, FOR_GOOD, Clients, Counts, Replies
@@ -61,10 +60,7 @@ class Server:
         write_json(self.folder / MANIFEST, manifest)
         if self.job.deliver:
             self._deliver(tensors, manifest)
-        self._emit("end", rounds=len(records))
-
-    def _emit(self, event: str, **values: Any) -> None:
-        events.append(self.job.events, event, **values)
+        self.job.emit("end", rounds=len(records))
 
     def _task(self, kind: str, round: int = 0, **more: Any) -> Task:
         # A client may have been started anew with another config: it compares each time.
@@ -79,12 +75,12 @@ class Server:
                 self.rows.pop(name, None)
 
     def _deliver(self, tensors: Tensors, manifest: Mapping[str, Any]) -> None:
-        """Give every client that took part the finished adapter; the training is over whoever misses it."""
+        """Give every client that is there the finished adapter; the training is over whoever misses it."""
         self._set_up(tensors)
         task = self._task("finish", manifest=json.dumps(manifest))
         there = [name for name in self.clients.reachable() if name in self.rows]
         replies = self.clients.ask(task, tensors, there, lambda *_: None)
-        self._emit("delivered", clients=sorted(replies.answers))
+        self.job.emit("delivered", clients=sorted(replies.answers))
 
     def _set_up(self, tensors: Tensors) -> dict[str, str]:
         """Tell the clients that are new the terms, and give them what is never trained.
@@ -102,7 +98,7 @@ class Server:
             self.rows[name] = int(counts.get("rows", 0))
         self.refused |= {name: why for name, why in replies.dropped.items() if why in FOR_GOOD}
         told = {} if self.private else self.rows
-        self._emit("setup", new=sorted(replies.answers), rows=told, refused=replies.dropped)
+        self.job.emit("setup", new=sorted(replies.answers), rows=told, refused=replies.dropped)
         if len(self.job.clients) - len(self.refused) < self.job.min_clients:
             reasons = "; ".join(f"{name}: {why}" for name, why in sorted(self.refused.items()))
             raise LaunchError(f"fewer than --min-clients {self.job.min_clients} clients are left: {reasons}")
@@ -113,7 +109,7 @@ class Server:
     ) -> tuple[dict[str, Any], Tensors]:
         """Train one round and keep it; return its record and the global adapter after it."""
         began = time.monotonic()
-        self._emit("round", round=number, clients=len(self.job.clients))
+        self.job.emit("round", round=number, clients=len(self.job.clients))
         away = dict.fromkeys(self.job.clients, "it is not connected")
         away |= self._set_up(tensors) | self.refused
         sent = {name: tensor for name, tensor in tensors.items() if travels(name, self.job.aggregate)}
@@ -131,7 +127,7 @@ class Server:
             "dropped": dict(sorted(replies.dropped.items())),
             "lost": lost,
             "bytes": {
-                "sent": len(self.rows) * wire.size(sent),
+                "sent": replies.asked * wire.size(sent),
                 "received": len(replies.answers) * wire.size(sent),
             },
             "seconds": round(time.monotonic() - began, 1),
@@ -142,7 +138,7 @@ class Server:
         if not lost:
             tensors = {**tensors, **self._mean(replies, sent)}
         rounds.keep(self.folder, record, None if lost else tensors)
-        self._emit("kept", **record)
+        self.job.emit("kept", **record)
         return record, tensors
 
     def _told(self, replies: Replies) -> dict[str, Any]:
@@ -200,7 +196,7 @@ class Server:
         next_one = dp.epsilon(self.privacy.noise, spent + 1, self.privacy.delta)
         if next_one <= self.privacy.max_epsilon:
             return False
-        self._emit("budget", rounds=len(records), epsilon=next_one, max_epsilon=self.privacy.max_epsilon)
+        self.job.emit("budget", rounds=len(records), epsilon=next_one, max_epsilon=self.privacy.max_epsilon)
         return True
 
     def _check_lost(self, records: Sequence[Mapping[str, Any]]) -> None:

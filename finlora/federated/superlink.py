@@ -171,6 +171,7 @@ def main(told: Path) -> None:
     extensions.get_middleware = lambda: (Middleware(Gate),)
 
     def lead() -> None:
+        """Lead to the end, and end this process with it."""
         try:
             fault = Operator(link).lead()
         except Exception as error:

@@ -52,6 +52,7 @@ def _guard(node: deployment.SuperNode) -> None:
     unpack, leave = connection.fab_from_proto, connection.flwr_exit
 
     def checked(sent: Any) -> Any:
+        """Unpack the app that was sent, if it is ours."""
         fab = unpack(sent)
         if fab.content != content:
             _end(
@@ -76,6 +77,7 @@ def _end_when_done(node: deployment.SuperNode) -> None:
     push = loop._push_messages
 
     def pushed(*args: Any, **more: Any) -> None:
+        """Send answers as Flower does, and end where there is no more to do."""
         push(*args, **more)
         if not Path(node.done).exists():
             return
